@@ -1,0 +1,136 @@
+# vidtag: a GPS gallery builder and frame-to-GPS toolkit. `make demo` shows it, `make check` tests it.
+
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+BUILD    ?= build
+CC       ?= gcc
+OPT      ?= -O2
+CFLAGS   ?= -g
+SANITIZE ?= 0
+WERROR   ?= 0
+FUZZ_SECONDS ?= 10
+
+TOOLS := $(patsubst tools/%.c,%,$(wildcard tools/vt-*.c))
+VERSION := $(shell sed -n 's/.*VT_VERSION "\(.*\)".*/\1/p' tools/cli.h)
+
+INFER_PKGS   := openblas libavformat libavcodec libavutil libswscale jansson libxxhash
+GALLERY_PKGS := gdal proj lmdb openblas libzstd jansson libxxhash
+
+# Foreign headers as system headers: our warnings are for our code.
+PKG_CFLAGS   := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(INFER_PKGS) $(GALLERY_PKGS) 2>/dev/null))
+INFER_LIBS   := $(shell pkg-config --libs $(INFER_PKGS) 2>/dev/null)
+GALLERY_LIBS := $(shell pkg-config --libs $(GALLERY_PKGS) 2>/dev/null)
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion $(if $(filter 1,$(WERROR)),-Werror)
+ifeq ($(SANITIZE),1)
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT := -O1
+endif
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE $(OPT) $(CFLAGS) $(WARNINGS) -fopenmp $(SAN) -I. $(PKG_CFLAGS)
+LINK = $(CC) $(OPT) $(CFLAGS) -fopenmp $(SAN) $(LDFLAGS) -Wl,--as-needed
+
+# The vector kernels are compiled for their instruction set and chosen at run time.
+ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
+$(BUILD)/libinfer/kernels_avx2.o: ALL_CFLAGS += -mavx2 -mfma -mf16c
+$(BUILD)/libinfer/kernels_avx512.o: ALL_CFLAGS += -mavx512f -mavx512vl -mavx512bw -mavx512dq -mavx2 -mfma -mf16c
+endif
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))
+INFER_OBJ   := $(call objects,libinfer)
+GALLERY_OBJ := $(call objects,libgallery)
+UNIT_TESTS  := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+BENCHES     := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+FUZZERS     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
+LIBS        := $(BUILD)/libinfer.a $(BUILD)/libgallery.a
+ALL_LIBS     = $(LIBS) $(INFER_LIBS) $(GALLERY_LIBS) -lm
+
+.PHONY: all demo check check-run check-full bench fuzz fuzz-build lint install uninstall deps clean unit
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(TOOLS:%=$(BUILD)/bin/%)
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libinfer.a: $(INFER_OBJ)
+$(BUILD)/libgallery.a: $(GALLERY_OBJ)
+$(LIBS):
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/bin/%: $(BUILD)/tools/%.o $(BUILD)/tools/cli.o $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK) $< $(BUILD)/tools/cli.o $(ALL_LIBS) -o $@
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tools/cli.o $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK) $< $(BUILD)/tools/cli.o $(ALL_LIBS) -o $@
+
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tools/cli.o $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK) $< $(BUILD)/tools/cli.o $(ALL_LIBS) -o $@
+
+unit: $(UNIT_TESTS)
+
+# ----------------------------------------------------------------- running it
+# The packages may come with `deps`, so what needs them runs in a second make.
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@BIN=$(BUILD)/bin sh data/demo.sh
+
+check: deps
+	@DEPS_FOR=check sh data/deps.sh
+	@$(MAKE) --no-print-directory check-run
+
+check-run:
+	@$(MAKE) --no-print-directory SANITIZE=1 BUILD=$(BUILD)/check all unit
+	@$(MAKE) --no-print-directory all
+	@tests/run $(BUILD)/check $(BUILD)
+
+check-full: check
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
+	@tests/full/run $(BUILD)
+
+bench: all $(BENCHES)
+	@tests/bench/run $(BUILD)
+
+# libFuzzer needs clang; the libraries are built a second time with coverage.
+fuzz-build:
+	@DEPS_FOR=fuzz sh data/deps.sh
+	@$(MAKE) --no-print-directory CC=clang OPT=-O1 BUILD=$(BUILD)/fuzz \
+	  SAN="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all" $(FUZZERS:%=$(BUILD)/fuzz/fuzzers/%)
+
+$(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK) -fsanitize=fuzzer $< $(ALL_LIBS) -o $@
+
+fuzz: fuzz-build
+	@tests/fuzz/run $(BUILD)/fuzz/fuzzers $(FUZZ_SECONDS)
+
+lint:
+	@DEPS_FOR=lint sh data/deps.sh
+	@BUILD=$(BUILD)/lint tests/lint
+
+deps:
+	@sh data/deps.sh
+
+# ----------------------------------------------------------------- installing
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/vidtag/schemas
+	install -m 755 $(TOOLS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(wildcard schemas/*) $(DESTDIR)$(PREFIX)/share/vidtag/schemas
+	for page in man/*; do section=$${page##*.}; \
+	  install -d $(DESTDIR)$(PREFIX)/share/man/man$$section && \
+	  install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$$section || exit 1; done
+
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -rf $(DESTDIR)$(PREFIX)/share/vidtag
+	for page in man/*; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,82 @@
+/* store.h - a gallery: points and their embeddings under one location encoder, in one LMDB file.
+ *
+ * Points lie in blocks along the Hilbert curve of their ids, so that a block is a patch of ground.
+ * New points are staged first, in order of their ids and without embeddings, then embedded block by
+ * block: memory stays bounded for any input, and a run that was interrupted goes on where it
+ * stopped. Readers see one consistent snapshot. Format: schemas/gallery.md, vt-gallery(5).
+ */
+#ifndef GALLERY_STORE_H
+#define GALLERY_STORE_H
+
+#include "gallery.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+typedef struct gallery gallery;
+
+enum gallery_dtype { GALLERY_F16 = 1, GALLERY_F32 = 2 };
+
+typedef struct gallery_setup { /* what a new gallery is made for */
+    char location_id[17];
+    int dim;
+    enum gallery_dtype dtype;
+} gallery_setup;
+
+typedef struct gallery_info {
+    gallery_setup setup;
+    unsigned long long points; /* with an embedding */
+    unsigned long long staged; /* waiting for one */
+    unsigned long long blocks;
+    unsigned long long indexed_blocks; /* whose patch in the index is up to date */
+    unsigned long long bytes;          /* of the file */
+    double west, south, east, north;   /* extent in degrees, as intervals on the plane */
+} gallery_info;
+
+/* Opens an existing gallery for reading; works on a read-only file system. Refuses a file without
+ * our magic or of a newer version. */
+int gallery_open(gallery_context *ctx, const char *path, gallery **g);
+
+/* Opens one for writing, making it for `setup` if it is not there (setup NULL: it must be). One
+ * writer at a time: GALLERY_EBUSY at once. GALLERY_EMISMATCH if it was made for another encoder. */
+int gallery_open_writer(gallery_context *ctx, const char *path, const gallery_setup *setup,
+                        gallery **g);
+void gallery_close(gallery *g);
+
+/* Moves a reader to the newest snapshot. */
+int gallery_renew(gallery *g);
+
+int gallery_stat(gallery *g, gallery_info *info);
+
+/* Adds points, or new attributes of known ones, to the stage, in one transaction. */
+int gallery_stage(gallery *g, const gallery_point *points, size_t n);
+
+/* Computes embeddings. lonlat: double [n][2]; out: float [n][dim]. 0: done. */
+typedef int (*gallery_embed_fn)(void *user, const double *lonlat, size_t n, float *out);
+
+/* Called after each commit; false stops the work, which a later call resumes. */
+typedef bool (*gallery_progress_fn)(void *user, unsigned long long done, unsigned long long total);
+
+typedef struct gallery_changes {
+    unsigned long long added, updated, unchanged;
+} gallery_changes;
+
+/* Embeds what is staged and is not in the gallery yet, and commits as it goes. A failed `embed`
+ * returns GALLERY_EUSAGE with nothing lost. */
+int gallery_embed_staged(gallery *g, gallery_embed_fn embed, gallery_progress_fn progress,
+                         void *user, gallery_changes *changes);
+
+/* Brings the index up to date: the patches of changed blocks only. *built: how many. */
+int gallery_index_build(gallery *g, gallery_progress_fn progress, void *user,
+                        unsigned long long *built);
+
+/* Checks every block, checksum, order, norm and reference. Returns the first failure's status; each
+ * failure is also written to `report`, one a line. */
+int gallery_verify(gallery *g, FILE *report, gallery_progress_fn progress, void *user);
+
+/* Calls `each` for every point in order of ids; embedding: float [dim], NULL if not wanted. Stops
+ * early when it returns non-zero, and returns GALLERY_END then. */
+typedef int (*gallery_each_fn)(void *user, const gallery_point *point, const float *embedding);
+int gallery_each(gallery *g, bool embeddings, gallery_each_fn each, void *user);
+
+#endif

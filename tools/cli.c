@@ -1,0 +1,454 @@
+#include "cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_OPTIONS 64
+
+enum { KEY_HELP = 1000, KEY_VERSION, KEY_OVERWRITE, KEY_THREADS, KEY_PROGRESS };
+
+struct common_option {
+    unsigned when; /* enum cli_common; 0: always */
+    struct cli_option option;
+};
+
+static const struct common_option common_options[] = {
+    {CLI_MODEL, {'m', "model", "MODEL", "model folder (default: $VT_MODEL)"}},
+    {CLI_GALLERY, {'g', "gallery", "GALLERY", "gallery file (default: $VT_GALLERY)"}},
+    {CLI_OUTPUT, {'o', "output", "FILE", "write to FILE, whole or not at all (default: stdout)"}},
+    {CLI_OUTPUT | CLI_OVERWRITE, {KEY_OVERWRITE, "overwrite", NULL, "replace an existing output"}},
+    {CLI_THREADS, {KEY_THREADS, "threads", "N", "threads to compute with (default: all cores)"}},
+    {CLI_PROGRESS,
+     {KEY_PROGRESS, "progress", "WHEN", "auto (on a terminal), none, or json, on stderr"}},
+    {CLI_PROGRESS, {'q', "quiet", NULL, "no progress and no warnings"}},
+    {0, {KEY_HELP, "help", NULL, "print this help and exit"}},
+    {0, {KEY_VERSION, "version", NULL, "print the version and exit"}},
+};
+#define COMMON_COUNT (sizeof common_options / sizeof *common_options)
+
+struct parser {
+    struct cli_option options[MAX_OPTIONS]; /* the tool's own, then the common ones */
+    struct option getopt[MAX_OPTIONS + 1];
+    char shorts[2 * MAX_OPTIONS + 2];
+    int count;
+};
+
+/* ------------------------------------------------------------------ messages */
+
+static void print_name(const cli *c) {
+    fputs(c->spec->tool, stderr);
+    if (c->spec->command) fprintf(stderr, " %s", c->spec->command);
+    fputs(": ", stderr);
+}
+
+static void print_message(const cli *c, const char *format, va_list args) {
+    print_name(c);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+void cli_error(const cli *c, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    print_message(c, format, args);
+    va_end(args);
+}
+
+void cli_warn(const cli *c, const char *format, ...) {
+    if (c->quiet) return;
+    va_list args;
+    va_start(args, format);
+    print_message(c, format, args);
+    va_end(args);
+}
+
+static _Noreturn void point_to_help(const cli *c) {
+    const char *command = c->spec->command;
+    fprintf(stderr, "Try '%s%s%s --help'.\n", c->spec->tool, command ? " " : "",
+            command ? command : "");
+    exit(CLI_USAGE);
+}
+
+void cli_usage(const cli *c, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    print_message(c, format, args);
+    va_end(args);
+    point_to_help(c);
+}
+
+/* ------------------------------------------------------------------- options */
+
+static void print_option(const struct cli_option *o) {
+    char left[80];
+    if (o->key < 256)
+        snprintf(left, sizeof left, "  -%c, --%s%s%s", o->key, o->name, o->arg ? " " : "",
+                 o->arg ? o->arg : "");
+    else
+        snprintf(left, sizeof left, "      --%s%s%s", o->name, o->arg ? " " : "",
+                 o->arg ? o->arg : "");
+    printf("%-28s %s\n", left, o->help);
+}
+
+static _Noreturn void print_help(const cli *c, const struct parser *p) {
+    const struct cli_spec *s = c->spec;
+    printf("Usage: %s%s%s [OPTIONS]%s%s\n%s\n\n", s->tool, s->command ? " " : "",
+           s->command ? s->command : "", *s->operands ? " " : "", s->operands, s->summary);
+    for (int i = 0; i < p->count; i++) print_option(&p->options[i]);
+    exit(fflush(stdout) ? CLI_FAILED : CLI_DONE);
+}
+
+static _Noreturn void print_version(const char *tool) {
+    printf("%s %s\n", tool, VT_VERSION);
+    exit(fflush(stdout) ? CLI_FAILED : CLI_DONE);
+}
+
+static void parser_add(struct parser *p, const struct cli_option *o) {
+    if (p->count == MAX_OPTIONS) abort();
+    p->options[p->count] = *o;
+    p->getopt[p->count] =
+        (struct option){o->name, o->arg ? required_argument : no_argument, NULL, o->key};
+    p->count++;
+    if (o->key < 256) {
+        size_t at = strlen(p->shorts);
+        p->shorts[at] = (char)o->key;
+        if (o->arg) p->shorts[at + 1] = ':';
+    }
+}
+
+static struct parser *parser_new(const struct cli_spec *spec) {
+    struct parser *p = calloc(1, sizeof *p);
+    if (!p) abort();
+    p->shorts[0] = ':'; /* we print the messages */
+    for (const struct cli_option *o = spec->options; o && o->name; o++) parser_add(p, o);
+    for (size_t i = 0; i < COMMON_COUNT; i++)
+        if (!common_options[i].when || (common_options[i].when & spec->common))
+            parser_add(p, &common_options[i].option);
+    return p;
+}
+
+static void choose_blas(const char *core, char **argv) {
+    if (!core || setenv("OPENBLAS_CORETYPE", core, 0)) return;
+    execv("/proc/self/exe", argv); /* where that fails, the kernels are slower but right */
+}
+
+void cli_start(cli *c, const struct cli_spec *spec, int argc, char **argv, const char *blas) {
+    choose_blas(blas, argv);
+    *c = (cli){.spec = spec, .argc = argc, .argv = argv, .parser = parser_new(spec)};
+    if (spec->common & CLI_MODEL) c->model = getenv("VT_MODEL");
+    if (spec->common & CLI_GALLERY) c->gallery = getenv("VT_GALLERY");
+    optind = spec->command ? 2 : 1;
+}
+
+static enum cli_progress_mode progress_mode(const cli *c, const char *text) {
+    static const char *const names[] = {"auto", "none", "json"};
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(text, names[i])) return (enum cli_progress_mode)i;
+    cli_usage(c, "--progress: '%s' is not auto, none or json", text);
+}
+
+/* true if the option was a common one. */
+static bool take_common(cli *c, int key, const char *arg) {
+    switch (key) {
+    case 'm': c->model = arg; return true;
+    case 'g': c->gallery = arg; return true;
+    case 'o': c->output = arg; return true;
+    case 'q': c->quiet = true; return true;
+    case KEY_OVERWRITE: c->overwrite = true; return true;
+    case KEY_THREADS: c->threads = (int)cli_integer(c, "--threads", arg, 1, 1024); return true;
+    case KEY_PROGRESS: c->progress = progress_mode(c, arg); return true;
+    case KEY_HELP: print_help(c, c->parser);
+    case KEY_VERSION: print_version(c->spec->tool);
+    default: return false;
+    }
+}
+
+static _Noreturn void refuse_option(const cli *c, int what, char **argv) {
+    if (what == ':') cli_usage(c, "option '%s' needs a value", argv[optind - 1]);
+    if (optopt && optopt < 256 && strchr(argv[optind - 1], optopt) && argv[optind - 1][1] != '-')
+        cli_usage(c, "unknown option '-%c'", optopt);
+    cli_usage(c, "unknown, ambiguous or wrongly used option '%s'", argv[optind - 1]);
+}
+
+static bool is_own(const struct parser *p, const struct cli_spec *spec, int key) {
+    (void)p;
+    for (const struct cli_option *o = spec->options; o && o->name; o++)
+        if (o->key == key) return true;
+    return false;
+}
+
+int cli_next(cli *c, const char **arg) {
+    struct parser *p = c->parser;
+    opterr = 0;
+    for (;;) {
+        int key = getopt_long_only(c->argc, c->argv, p->shorts, p->getopt, NULL);
+        if (key == -1) break;
+        if (key == '?' || key == ':') refuse_option(c, key, c->argv);
+        *arg = optarg;
+        if (is_own(p, c->spec, key)) return key;
+        if (!take_common(c, key, optarg)) abort();
+    }
+    if (c->overwrite && (c->spec->common & CLI_OUTPUT) && !c->output)
+        cli_usage(c, "--overwrite has no effect without -o");
+    c->argc -= optind;
+    c->argv += optind;
+    free(p);
+    c->parser = NULL;
+    return 0;
+}
+
+static _Noreturn void print_commands(const char *tool, const char *summary,
+                                     const struct cli_spec *commands, int n) {
+    printf("Usage: %s COMMAND [OPTIONS]\n%s\n\nCommands:\n", tool, summary);
+    for (int i = 0; i < n; i++) printf("  %-12s %s\n", commands[i].command, commands[i].summary);
+    printf("\n'%s COMMAND --help' prints a command's options.\n", tool);
+    exit(fflush(stdout) ? CLI_FAILED : CLI_DONE);
+}
+
+int cli_command(const char *tool, const char *summary, const struct cli_spec *commands, int n,
+                int argc, char **argv) {
+    if (argc > 1 && !strcmp(argv[1], "--help")) print_commands(tool, summary, commands, n);
+    if (argc > 1 && !strcmp(argv[1], "--version")) print_version(tool);
+    for (int i = 0; argc > 1 && i < n; i++)
+        if (!strcmp(argv[1], commands[i].command)) return i;
+    if (argc > 1)
+        fprintf(stderr, "%s: unknown command '%s'\n", tool, argv[1]);
+    else
+        fprintf(stderr, "%s: a command is missing\n", tool);
+    fprintf(stderr, "Try '%s --help'.\n", tool);
+    exit(CLI_USAGE);
+}
+
+/* -------------------------------------------------------------------- values */
+
+double cli_number(const cli *c, const char *option, const char *text, double least, double most) {
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end == text || *end || errno || !isfinite(value))
+        cli_usage(c, "%s: '%s' is not a number", option, text);
+    if (value < least || value > most)
+        cli_usage(c, "%s: %s is not between %g and %g", option, text, least, most);
+    return value;
+}
+
+long cli_integer(const cli *c, const char *option, const char *text, long least, long most) {
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (end == text || *end || (errno && errno != ERANGE))
+        cli_usage(c, "%s: '%s' is not a whole number", option, text);
+    if (errno == ERANGE || value < least || value > most)
+        cli_usage(c, "%s: %s is not between %ld and %ld", option, text, least, most);
+    return value;
+}
+
+double cli_seconds(const cli *c, const char *option, const char *text) {
+    static const struct {
+        const char *suffix;
+        double seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"ms", 0.001}, {"m", 60}, {"min", 60}, {"h", 3600}};
+    char *end;
+    errno = 0;
+    double value = strtod(text, &end);
+    if (end != text && !errno && isfinite(value) && value >= 0)
+        for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+            if (!strcmp(end, units[i].suffix)) return value * units[i].seconds;
+    cli_usage(c, "%s: '%s' is not a duration such as 1s, 200ms or 2m", option, text);
+}
+
+void cli_need_model(const cli *c) {
+    if (!c->model || !*c->model) cli_usage(c, "no model: give -m MODEL or set VT_MODEL");
+}
+
+void cli_need_gallery(const cli *c) {
+    if (!c->gallery || !*c->gallery) cli_usage(c, "no gallery: give -g GALLERY or set VT_GALLERY");
+}
+
+/* -------------------------------------------------------------------- output */
+
+static bool is_stdout(const char *path) {
+    return !path || !strcmp(path, "-");
+}
+
+static char *directory_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash) return strdup(".");
+    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+/* Unnamed where the file system can, so that not even SIGKILL leaves anything behind. */
+static int open_hidden(struct cli_output *out) {
+    char *folder = directory_of(out->path);
+    if (!folder) return -1;
+    int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    free(folder);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
+    if (asprintf(&out->temporary, "%s.XXXXXX", out->path) < 0) {
+        out->temporary = NULL;
+        return -1;
+    }
+    fd = mkstemp(out->temporary);
+    if (fd >= 0) {
+        mode_t mask = umask(0);
+        umask(mask);
+        if (fchmod(fd, 0666 & ~mask)) { /* mkstemp's 0600 is narrower, which is safe */
+        }
+    }
+    return fd;
+}
+
+bool cli_output_open(const cli *c, struct cli_output *out) {
+    *out = (struct cli_output){.path = c->output, .overwrite = c->overwrite};
+    struct stat st;
+    if (is_stdout(c->output)) {
+        out->file = stdout;
+        out->flush = fstat(STDOUT_FILENO, &st) || !S_ISREG(st.st_mode);
+        return true;
+    }
+    if (!stat(c->output, &st)) {
+        if (!S_ISREG(st.st_mode)) { /* a device or a pipe is written to as it is */
+            out->file = S_ISDIR(st.st_mode) ? NULL : fopen(c->output, "w");
+            if (S_ISDIR(st.st_mode)) errno = EISDIR;
+            out->flush = true;
+            out->path = NULL;
+            if (!out->file) cli_error(c, "%s: %s", c->output, strerror(errno));
+            return out->file != NULL;
+        }
+        if (!c->overwrite) {
+            cli_error(c, "%s: exists already; --overwrite replaces it", c->output);
+            return false;
+        }
+    }
+    int fd = open_hidden(out);
+    out->file = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!out->file) {
+        cli_error(c, "%s: %s", c->output, strerror(errno));
+        if (fd >= 0) close(fd);
+        if (out->temporary) unlink(out->temporary);
+        free(out->temporary);
+        out->temporary = NULL;
+        return false;
+    }
+    return true;
+}
+
+/* Gives an unnamed file a temporary name beside its place, which rename can then move. */
+static bool name_hidden(struct cli_output *out) {
+    char self[64];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(out->file));
+    if (!out->overwrite) return !linkat(AT_FDCWD, self, AT_FDCWD, out->path, AT_SYMLINK_FOLLOW);
+    if (asprintf(&out->temporary, "%s.%ld.tmp", out->path, (long)getpid()) < 0) {
+        out->temporary = NULL;
+        return false;
+    }
+    return !linkat(AT_FDCWD, self, AT_FDCWD, out->temporary, AT_SYMLINK_FOLLOW);
+}
+
+static bool sync_folder(const char *path) {
+    char *folder = directory_of(path);
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(folder);
+    if (fd < 0) return false;
+    bool ok = !fsync(fd);
+    close(fd);
+    return ok;
+}
+
+static bool place(struct cli_output *out) {
+    if (fflush(out->file) || fsync(fileno(out->file))) return false;
+    if (!out->temporary && !name_hidden(out)) return false;
+    if (out->temporary && out->overwrite && rename(out->temporary, out->path)) return false;
+    if (out->temporary && !out->overwrite) { /* link refuses an existing name, rename does not */
+        if (link(out->temporary, out->path)) return false;
+        unlink(out->temporary);
+    }
+    return sync_folder(out->path);
+}
+
+bool cli_output_commit(const cli *c, struct cli_output *out) {
+    bool ok;
+    if (is_stdout(out->path)) {
+        ok = !ferror(out->file) && !fflush(out->file);
+        if (!ok) cli_error(c, "%s: %s", c->output ? c->output : "standard output", strerror(errno));
+        return ok;
+    }
+    ok = !ferror(out->file) && place(out);
+    if (!ok) {
+        cli_error(c, "%s: %s", out->path, strerror(errno));
+        cli_output_abandon(out);
+        return false;
+    }
+    fclose(out->file);
+    free(out->temporary);
+    *out = (struct cli_output){0};
+    return true;
+}
+
+void cli_output_abandon(struct cli_output *out) {
+    if (!out->file) return;
+    if (out->temporary) unlink(out->temporary);
+    free(out->temporary);
+    if (out->file != stdout) fclose(out->file);
+    *out = (struct cli_output){0};
+}
+
+/* ------------------------------------------------------------------ progress */
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void cli_progress_start(const cli *c, struct cli_progress *p, const char *unit) {
+    bool wanted = c->progress == CLI_PROGRESS_JSON ||
+                  (c->progress == CLI_PROGRESS_AUTO && isatty(STDERR_FILENO));
+    *p = (struct cli_progress){
+        .c = c, .unit = unit, .started = now(), .active = wanted && !c->quiet};
+}
+
+static void print_progress(struct cli_progress *p, unsigned long long done,
+                           unsigned long long total, double elapsed) {
+    double rate = elapsed > 0 ? (double)done / elapsed : 0;
+    double left = total > done && rate > 0 ? (double)(total - done) / rate : 0;
+    if (p->c->progress == CLI_PROGRESS_JSON) {
+        fprintf(stderr, "{\"tool\":\"%s\",\"unit\":\"%s\",\"done\":%llu", p->c->spec->tool, p->unit,
+                done);
+        if (total) fprintf(stderr, ",\"total\":%llu,\"left_s\":%.1f", total, left);
+        fprintf(stderr, ",\"rate\":%.1f,\"elapsed_s\":%.1f}\n", rate, elapsed);
+        return;
+    }
+    fprintf(stderr, "\r%s: %llu", p->c->spec->tool, done);
+    if (total) fprintf(stderr, " of %llu", total);
+    fprintf(stderr, " %s, %.1f/s", p->unit, rate);
+    if (total > done) fprintf(stderr, ", %.0f s left", left);
+    fputs("\033[K", stderr);
+}
+
+void cli_progress_show(struct cli_progress *p, unsigned long long done, unsigned long long total) {
+    if (!p->active) return;
+    double t = now();
+    double interval = p->c->progress == CLI_PROGRESS_JSON ? 1.0 : 0.2;
+    if (t - p->shown < interval) return;
+    p->shown = t;
+    p->printed = true;
+    print_progress(p, done, total, t - p->started);
+}
+
+void cli_progress_end(struct cli_progress *p, unsigned long long done) {
+    if (!p->active) return;
+    if (p->c->progress == CLI_PROGRESS_JSON || p->printed)
+        print_progress(p, done, 0, now() - p->started);
+    if (p->c->progress != CLI_PROGRESS_JSON && p->printed) fputc('\n', stderr);
+    p->active = false;
+}
