@@ -31,7 +31,8 @@ struct infer_kernel_table {
     void (*activate)(enum infer_activation act, const float *x, const float *bias, size_t n,
                      float *y);
 
-    /* y [n] = (x - mean) / sqrt(var + eps) * weight + bias; y may be x. */
+    /* y [n] = (x - mean) / sqrt(var + eps) * weight + bias, var without Bessel's correction (as
+     * PyTorch's); y may be x. */
     void (*layernorm)(const float *x, const float *weight, const float *bias, float eps, size_t n,
                       float *y);
 
@@ -43,9 +44,23 @@ struct infer_kernel_table {
 
     /* x [n] to unit length; zero stays zero (PyTorch's F.normalize, eps 1e-12). */
     void (*normalize)(float *x, size_t n);
+
+    /* y [2][n] = cos, then sin, of 2 pi (b [n][2] . (u, v)). The turns are formed and reduced in
+     * double: at sigma 256 they reach hundreds, and float would lose 5e-4 rad. */
+    void (*fourier)(const float *b, size_t n, double u, double v, float *y);
 };
 
 /* NULL if this CPU or build does not have the set. */
 const struct infer_kernel_table *infer_kernels_choose(enum infer_kernel_set set);
+
+/* The tables; NULL where the compiler did not make the set. They say nothing of the CPU. */
+const struct infer_kernel_table *infer_kernels_plain(void);
+const struct infer_kernel_table *infer_kernels_avx2(void);
+const struct infer_kernel_table *infer_kernels_avx512(void);
+
+/* The vector tables' gemm: OpenBLAS. Sizes and strides are at most INT_MAX. */
+void infer_kernels_gemm_blas(size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
+                             const float *b, size_t ldb, int transposed, float beta, float *c,
+                             size_t ldc);
 
 #endif
