@@ -13,14 +13,14 @@
 #include <stdio.h>
 
 /* A longer line is an error, not an allocation. */
-#define GALLERY_RECORD_MAX_BYTES ((size_t)16 << 20)
+#define GALLERY_RECORD_MAX_BYTES ((size_t)4 << 20)
 
 typedef struct gallery_reader gallery_reader;
 typedef struct gallery_record gallery_record;
 
 enum gallery_record_kind {
     GALLERY_RECORD_FEATURE,
-    GALLERY_RECORD_ERROR, /* has an `error` property in place of a result */
+    GALLERY_RECORD_ERROR, /* has an `error` object in place of a result */
     GALLERY_RECORD_END    /* has `end`: true, the last record of a source */
 };
 
@@ -30,10 +30,11 @@ int gallery_reader_open(gallery_context *ctx, const char *path, gallery_reader *
 void gallery_reader_close(gallery_reader *reader);
 
 /* The next record, owned by the caller; GALLERY_END at the end. GALLERY_EFORMAT names file, line
- * and reason; the reader can go on with the next line after it. */
+ * and reason, and the reader can go on with the next line after it. GALLERY_EIO. */
 int gallery_reader_next(gallery_reader *reader, gallery_record **record);
 
-/* Where the last record came from, for messages. */
+/* Where the last record came from, for messages: "NAME:LINE". The name is the path, or "standard
+ * input"; lines count from 1. */
 const char *gallery_reader_name(const gallery_reader *reader);
 unsigned long long gallery_reader_line(const gallery_reader *reader);
 
@@ -42,12 +43,19 @@ void gallery_reader_position(const gallery_reader *reader, unsigned long long *a
                              unsigned long long *size);
 
 /* -------------------------------------------------------------- one record */
-gallery_record *
-gallery_record_new(void); /* a Feature without geometry or properties; NULL: memory */
-gallery_record *gallery_record_parse(gallery_context *ctx, const char *text, size_t length);
+/* A Feature without geometry or properties; NULL: out of memory. */
+gallery_record *gallery_record_new(void);
 void gallery_record_free(gallery_record *record);
 
+/* A record from one line of text. GALLERY_EFORMAT gives the reason; *cut, which may be NULL: the
+ * text ends before the JSON does. */
+int gallery_record_parse(gallery_context *ctx, const char *text, size_t length,
+                         gallery_record **record, bool *cut);
+
 enum gallery_record_kind gallery_record_kind(const gallery_record *record);
+
+/* How long the line was from which it was read; 0 for a new record. */
+size_t gallery_record_bytes(const gallery_record *record);
 
 /* The Point geometry; false if the geometry is null or of another type. As written, not canonical.
  */
@@ -58,6 +66,7 @@ bool gallery_record_point(const gallery_record *record, double *lon_deg, double 
 bool gallery_record_has(const gallery_record *record, const char *key);
 const char *gallery_record_string(const gallery_record *record, const char *key);
 bool gallery_record_number(const gallery_record *record, const char *key, double *value);
+bool gallery_record_integer(const gallery_record *record, const char *key, long long *value);
 bool gallery_record_pair(const gallery_record *record, const char *key, double *lon_deg,
                          double *lat_deg);
 
@@ -66,12 +75,13 @@ bool gallery_record_pair(const gallery_record *record, const char *key, double *
 int gallery_record_vector(gallery_context *ctx, const gallery_record *record, const char *key,
                           size_t dim, float *out);
 
-/* All properties but those named, as the text of a JSON object, "" never: NULL if there are none.
- * The caller frees it. */
-char *gallery_record_properties(const gallery_record *record, const char *const *but);
+/* All properties but those named (a list that ends with NULL; may be NULL), as the text of a JSON
+ * object in *text, which the caller frees; NULL if there are none. false: out of memory. */
+bool gallery_record_properties(const gallery_record *record, const char *const *but, char **text);
 
-/* Setters return false when memory runs out. Coordinates are rounded to 7 decimals; a number to
- * `decimals`, and must be finite. */
+/* Setters return false when memory runs out or a number is not finite. Coordinates are rounded to 7
+ * decimals, a number to `decimals` (0 to 9). Text that is not UTF-8 gets '?' for what lies beyond
+ * ASCII. */
 bool gallery_record_set_point(gallery_record *record, double lon_deg, double lat_deg);
 bool gallery_record_set_no_point(gallery_record *record);
 bool gallery_record_set_string(gallery_record *record, const char *key, const char *value);
@@ -84,17 +94,20 @@ bool gallery_record_set_vector(gallery_record *record, const char *key, const fl
 bool gallery_record_set_candidates(gallery_record *record, const gallery_hit *hits, size_t n);
 void gallery_record_remove(gallery_record *record, const char *key);
 
-/* Turns the record into an error record: no geometry, no vectors, no result. `type` is a word. */
+/* Turns the record into an error record: no geometry, no vectors, no result; what else it carries
+ * stays. `type` is a word, such as "decode" or "format". */
 bool gallery_record_set_error(gallery_record *record, const char *type, const char *message);
 
 /* The record that ends a source: how many records came before it. */
 gallery_record *gallery_record_new_end(const char *source, long long frames);
 
 /* ------------------------------------------------------------------ writing
- * One line. Flushes if `flush`. GALLERY_EIO names the reason. */
+ * One line: type, geometry, properties, then what else the Feature has. Flushes if `flush`.
+ * GALLERY_EIO and GALLERY_EFULL name the reason. */
 int gallery_record_write(gallery_context *ctx, const gallery_record *record, FILE *out, bool flush);
 
-/* A point of vt-grid as one line, without the detour over a record. */
+/* A point of vt-grid as one line, without the detour over a record: `id` first, then its
+ * properties, which hold no `id`. */
 int gallery_point_write(gallery_context *ctx, const gallery_point *point, FILE *out, bool flush);
 
 #endif
