@@ -90,6 +90,7 @@ check-run:
 	@tests/run $(BUILD)/check $(BUILD)
 
 check-full: check
+	@DEPS_FOR=full sh data/deps.sh
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
 	@tests/full/run $(BUILD)
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Installs the Debian packages that the toolkit needs, as root or with sudo, and says which and why.
-# Does nothing when all are there. DEPS_FOR: build (default), check, lint, fuzz.
+# Does nothing when all are there. DEPS_FOR: build (default), check, full, fuzz, lint.
 set -eu
 
-# what to look for | Debian package | why. A name with a slash is a file, a word a command, else pkg-config's.
+# what to look for | Debian package | why. What to look for is a command, a file (a pattern), or pkg-config's name.
 build='
 cmd:gcc|build-essential|compiles the tools
 cmd:pkg-config|pkg-config|finds the libraries
@@ -25,23 +25,33 @@ cmd:ffmpeg|ffmpeg|the tests make videos with it
 cmd:/usr/bin/python3|python3|runs the schema checks
 file:/usr/lib/python3/dist-packages/jsonschema|python3-jsonschema|validates every stream against schemas/
 '
+full='
+cmd:/usr/bin/python3|python3|runs the reference model
+file:/usr/lib/python3/dist-packages/torch|python3-torch|computes what the tools are compared with
+file:/usr/lib/python3/dist-packages/numpy|python3-numpy|arrays for it
+file:/usr/lib/python3/dist-packages/PIL|python3-pil|pictures for it
+cmd:/usr/bin/time|time|reports peak memory
+'
 fuzz='
 cmd:clang|clang|builds the fuzzers
-file:/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.fuzzer-x86_64.a|libclang-rt-14-dev|libFuzzer and the sanitizers of clang
-file:/usr/lib/llvm-14/lib/libomp.so.5|libomp-dev|threads in programs that clang builds
+file:/usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a|libclang-rt-dev|libFuzzer and the sanitizers of clang
+file:/usr/lib/llvm-*/lib/libomp.so|libomp-dev|threads in programs that clang builds
 '
 lint='
 cmd:clang|clang|a second compiler
+file:/usr/lib/llvm-*/lib/libomp.so|libomp-dev|its OpenMP
+cmd:objdump|binutils|looks for variables in the libraries
 cmd:clang-format|clang-format|the code style
 cmd:cppcheck|cppcheck|static analysis
 cmd:mandoc|mandoc|checks the man pages
 cmd:shellcheck|shellcheck|checks the scripts
 '
 
+# shellcheck disable=SC2086 # a file may be a pattern
 missing() {
     case $1 in
     cmd:*) ! command -v "${1#cmd:}" >/dev/null 2>&1 ;;
-    file:*) [ ! -e "${1#file:}" ] ;;
+    file:*) ! ls -d ${1#file:} >/dev/null 2>&1 ;;
     *) ! pkg-config --exists "$1" 2>/dev/null ;;
     esac
 }
@@ -49,9 +59,10 @@ missing() {
 case ${DEPS_FOR:-build} in
 build) table=$build ;;
 check) table=$check ;;
+full) table=$full ;;
 fuzz) table=$fuzz ;;
 lint) table=$lint ;;
-*) echo "deps: DEPS_FOR=$DEPS_FOR is not build, check, fuzz or lint" >&2; exit 2 ;;
+*) echo "deps: DEPS_FOR=$DEPS_FOR is not build, check, full, fuzz or lint" >&2; exit 2 ;;
 esac
 
 packages=
