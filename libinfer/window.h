@@ -19,14 +19,17 @@ int infer_window_open(infer *ctx, size_t length, size_t in_dim, size_t out_dim, 
                       void *user, infer_window **window);
 void infer_window_close(infer_window *window);
 
-/* Takes one row. After it, infer_window_take yields the rows that are final. */
+/* Takes one row, and computes a window when one is full. After it, infer_window_take yields the
+ * rows that are final; those not taken are kept. INFER_EUSAGE if rows of a finished source are
+ * still there; the function's status if it fails, and then the source is forgotten. */
 int infer_window_push(infer_window *window, const float *row);
 
-/* No more rows: computes what is left. The window can then start on another source. */
+/* No more rows: computes what is left. When all rows are taken, the window can start on another
+ * source. Fails as infer_window_push. */
 int infer_window_finish(infer_window *window);
 
-/* Up to capacity final rows, in order, unit norm, each once. out: float [capacity][out_dim].
- * Returns how many. */
+/* Up to capacity final rows, in order, each once: as the function gave them, or of unit norm where
+ * windows were blended. out: float [capacity][out_dim]. Returns how many. */
 size_t infer_window_take(infer_window *window, float *out, size_t capacity);
 
 #endif
