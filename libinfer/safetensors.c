@@ -174,7 +174,7 @@ static int read_tensor(struct reader *reader, const char *name, struct range **r
                        size_t *capacity) {
     int status;
     json_t *entry = NULL;
-    struct range range;
+    struct range range = {0};
     if (peek(reader) != '{') return bad_tensor(reader, name, "is not described by an object");
     INFER_GO(parse_value(reader, ENTRY_MAX, &entry));
     INFER_GO(read_entry(reader, name, entry, &range));

@@ -83,7 +83,7 @@ static json_t *describe_entry(const struct safetensors_entry *entry, uint64_t be
 
 static int plan_all(struct safetensors_writer *writer, const struct safetensors_entry *entries,
                     size_t n, json_t *header) {
-    uint64_t offset = 0, bytes;
+    uint64_t offset = 0, bytes = 0;
     for (size_t i = 0; i < n; i++) {
         INFER_TRY(plan_entry(writer, &entries[i], &bytes, &offset));
         if (json_object_get(header, entries[i].name))
