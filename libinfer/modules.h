@@ -46,6 +46,7 @@ struct model_config {
     struct mlp_config mlp; /* TempGeo's head (Mish) or GeoCLIP's image MLP (ReLU) */
     struct location_config location;
     char backbone_id[17], location_id[17], model_id[17];
+    char files[3][64]; /* in the folder, by enum catalog_file; "": none */
 };
 
 struct vit;
