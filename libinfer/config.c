@@ -35,28 +35,26 @@ struct section {
 #define TRANSFORMER(member) offsetof(struct transformer_config, member)
 #define LOCATION(member) offsetof(struct location_config, member)
 
-#define VIT_FIELDS                                                                  \
-    {"image_size", VIT(image_size), 1, 4096, false},                                \
-        {"patch_size", VIT(patch_size), 1, 256, false},                             \
-        {"dim", VIT(dim), 1, MAX_DIM, false},                                       \
-        {"layers", VIT(layers), 1, MODEL_MAX_LAYERS, false},                        \
-        {"heads", VIT(heads), 1, 1024, false}, {"mlp", VIT(mlp), 1, 131072, false}, \
-        {"eps", VIT(eps), 1e-12, 0.01, true}
+#define VIT_FIELDS                                                                            \
+    {"image_size", VIT(image_size), 1, 4096, false},                                          \
+        {"patch_size", VIT(patch_size), 1, 256, false}, {"dim", VIT(dim), 1, MAX_DIM, false}, \
+        {"layers", VIT(layers), 1, MODEL_MAX_LAYERS, false},                                  \
+        {"heads", VIT(heads), 1, 1024, false}, {"mlp", VIT(mlp), 1, 131072, false}, {         \
+        "eps", VIT(eps), 1e-12, 0.01, true                                                    \
+    }
 
 static const struct field clip_fields[] = {
     VIT_FIELDS, {"projection", VIT(projection), 1, MAX_DIM, false}, {0}};
 static const struct field dinov2_fields[] = {VIT_FIELDS, {0}};
 
-#define TRANSFORMER_FIELDS                                  \
-    {"dim", TRANSFORMER(dim), 1, MAX_DIM, false},           \
-        {"heads", TRANSFORMER(heads), 1, 1024, false},      \
-        {"ff", TRANSFORMER(ff), 1, 131072, false},          \
-        {"max_frames", TRANSFORMER(max_frames), 1, 1 << 20, false}
+#define TRANSFORMER_FIELDS                                                                       \
+    {"dim", TRANSFORMER(dim), 1, MAX_DIM, false}, {"heads", TRANSFORMER(heads), 1, 1024, false}, \
+        {"ff", TRANSFORMER(ff), 1, 131072, false}, {                                             \
+        "max_frames", TRANSFORMER(max_frames), 1, 1 << 20, false                                 \
+    }
 
 static const struct field tempgeo_fields[] = {
-    TRANSFORMER_FIELDS,
-    {"layers", TRANSFORMER(encoder_layers), 1, MODEL_MAX_LAYERS, false},
-    {0}};
+    TRANSFORMER_FIELDS, {"layers", TRANSFORMER(encoder_layers), 1, MODEL_MAX_LAYERS, false}, {0}};
 static const struct field refiner_fields[] = {
     TRANSFORMER_FIELDS,
     {"encoder_layers", TRANSFORMER(encoder_layers), 1, MODEL_MAX_LAYERS, false},
@@ -243,8 +241,8 @@ static int read_small(infer *ctx, const char *path, char **text, size_t *length)
         goto done;
     }
     if (!S_ISREG(st.st_mode) || st.st_size > MAX_FILE) {
-        status = infer_fail(ctx, INFER_EFORMAT, "%s: is not a file of at most %d bytes", path,
-                            MAX_FILE);
+        status =
+            infer_fail(ctx, INFER_EFORMAT, "%s: is not a file of at most %d bytes", path, MAX_FILE);
         goto done;
     }
     *text = malloc(MAX_FILE + 1);
@@ -296,8 +294,8 @@ struct reader {
 };
 
 static int fail_key(struct reader *r, const char *section, const char *key, const char *what) {
-    return infer_fail(r->ctx, INFER_EFORMAT, "%s: %s%s%s %s", r->path, section,
-                      *section ? "." : "", key, what);
+    return infer_fail(r->ctx, INFER_EFORMAT, "%s: %s%s%s %s", r->path, section, *section ? "." : "",
+                      key, what);
 }
 
 /* Every key of the object must be one of the names. */
@@ -438,10 +436,9 @@ static int read_format(struct reader *r) {
 }
 
 static int read_head(struct reader *r, struct model_config *config) {
-    static const char *const keys[] = {"format",       "version", "architecture", "recipe",
-                                       "picture_size", "clip",    "dinov2",       "tempgeo",
-                                       "mlp",          "location", "refiner",     "ids",
-                                       "files",        NULL};
+    static const char *const keys[] = {
+        "format",  "version", "architecture", "recipe",  "picture_size", "clip",  "dinov2",
+        "tempgeo", "mlp",     "location",     "refiner", "ids",          "files", NULL};
     INFER_TRY(check_known(r, "", r->root, known_name, keys));
     INFER_TRY(read_text(r, "", r->root, "architecture", config->architecture,
                         sizeof config->architecture));
@@ -517,10 +514,9 @@ static json_t *mlp_json(const struct model_config *config) {
 
 /* NULL for want of memory; jansson's setters pass a NULL on as a failure. */
 static json_t *config_json(const struct model_config *c) {
-    json_t *root =
-        json_pack("{s:s, s:i, s:s, s:s, s:i}", "format", CONFIG_FORMAT, "version", CONFIG_VERSION,
-                  "architecture", c->architecture, "recipe", config_recipe_name(c->recipe),
-                  "picture_size", c->picture_size);
+    json_t *root = json_pack("{s:s, s:i, s:s, s:s, s:i}", "format", CONFIG_FORMAT, "version",
+                             CONFIG_VERSION, "architecture", c->architecture, "recipe",
+                             config_recipe_name(c->recipe), "picture_size", c->picture_size);
     int bad = root == NULL;
     for (size_t i = 0; i < SECTIONS; i++)
         if (section_present(c, &sections[i]))
@@ -531,8 +527,7 @@ static json_t *config_json(const struct model_config *c) {
         bad |= json_object_set_new(ids, id_fields[i].key,
                                    json_string((const char *)c + id_fields[i].offset));
     for (int i = 0; i < 3; i++)
-        if (*c->files[i])
-            bad |= json_object_set_new(files, file_keys[i], json_string(c->files[i]));
+        if (*c->files[i]) bad |= json_object_set_new(files, file_keys[i], json_string(c->files[i]));
     bad |= json_object_set_new(root, "ids", ids);
     bad |= json_object_set_new(root, "files", files);
     if (!bad) return root;

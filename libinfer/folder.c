@@ -47,13 +47,14 @@ int folder_check(infer *ctx, const char *path, bool overwrite) {
     bool model = config_is_model(config);
     free(config);
     if (!model)
-        return infer_fail(ctx, INFER_EEXIST, "%s: is not a model folder, and is not replaced", path);
+        return infer_fail(ctx, INFER_EEXIST, "%s: is not a model folder, and is not replaced",
+                          path);
     char *stranger = stranger_in(path);
     int status = INFER_OK;
     if (stranger)
         status = infer_fail(ctx, INFER_EEXIST,
-                            "%s: holds '%s', which is no part of a model, and is not replaced", path,
-                            stranger);
+                            "%s: holds '%s', which is no part of a model, and is not replaced",
+                            path, stranger);
     free(stranger);
     return status;
 }

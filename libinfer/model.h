@@ -65,15 +65,23 @@ typedef struct infer_import {
  * mis-shaped, INFER_EFORMAT the file that is damaged, INFER_EEXIST an output that is there. */
 int infer_model_import(infer *ctx, const infer_import *what);
 
-/* Maps the folder's weights (float32 is used where it lies; other types are converted into memory)
- * and checks every tensor's name, type and shape. INFER_EMODEL if a part asked for is not there. */
+/* Maps the weights that the parts (enum infer_part) need: float32 is used where it lies, other
+ * types are converted into memory. Every tensor's name, type and shape in the mapped files is
+ * checked; parts 0 maps and checks all files and computes nothing. INFER_EMODEL if a part asked for
+ * is not there, INFER_EFORMAT or INFER_ETENSOR name the file and what is wrong with it. The context
+ * must outlive the model; both belong to one thread at a time. */
 int infer_model_load(infer *ctx, const char *folder, unsigned parts, infer_model **model);
 void infer_model_close(infer_model *model);
 
 /* Valid as long as the model. */
 const infer_model_info *infer_model_describe(const infer_model *model);
 
-/* Writes the architecture, sizes, parameter counts and ids as text, or as one JSON object. */
+/* Reads all weights of a folder and compares with the ids in its config.json: INFER_EFORMAT names
+ * an id that differs, INFER_EVALUE a tensor with a number that is not finite. */
+int infer_model_verify(infer *ctx, const char *folder);
+
+/* Writes the architecture, sizes, parameter counts and ids as text, or as one JSON object.
+ * INFER_EIO if `out` does not take it. */
 int infer_model_print(infer_model *model, FILE *out, bool json);
 
 /* Pictures to features (VidTAG section 3.1). out: float [n][feature_dim], unit rows for VidTAG; a
