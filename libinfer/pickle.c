@@ -367,11 +367,15 @@ static int run_global(struct machine *m, unsigned char opcode) {
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)
         if (same(module, module_size, globals[i].module) && same(name, name_size, globals[i].name))
             return push(m, (struct pickle_object){.kind = PICKLE_GLOBAL, .global = (int)i});
+    weights_quote(quoted, module, module_size);
+    weights_quote(quoted_name, name, name_size);
+    if (same(module, module_size, "torch") && strstr(quoted_name, "Storage"))
+        return bad_pickle(m, "holds a tensor in a %s.%s, which is not read; convert it to float",
+                          quoted, quoted_name);
     return bad_pickle(m,
                       "refers to %s.%s, which is no part of a state dict (nothing was executed); "
                       "save the weights alone: torch.save(model.state_dict(), OUT)",
-                      weights_quote(quoted, module, module_size),
-                      weights_quote(quoted_name, name, name_size));
+                      quoted, quoted_name);
 }
 
 /* ('storage', torch.XStorage, key, device, number of elements) */

@@ -82,14 +82,15 @@ static int check_version(struct reader *reader) {
 
 static int check_archive(struct reader *reader) {
     const struct zipmap_member *order = find_named(reader, "byteorder");
-    if (order && (order->size != 6 || memcmp(order->data, "little", 6)))
-        return infer_fail(reader->ctx, INFER_EFORMAT,
-                          "%s: written on a big-endian machine; re-save it on a little-endian one",
-                          reader->path);
     if (find_named(reader, "constants.pkl"))
         return infer_fail(reader->ctx, INFER_EFORMAT,
                           "%s: a TorchScript program, not weights; save the weights alone: "
                           "torch.save(torch.jit.load(IN).state_dict(), OUT)",
+                          reader->path);
+    INFER_TRY(zipmap_require_stored(reader->zip));
+    if (order && (order->size != 6 || memcmp(order->data, "little", 6)))
+        return infer_fail(reader->ctx, INFER_EFORMAT,
+                          "%s: written on a big-endian machine; re-save it on a little-endian one",
                           reader->path);
     return check_version(reader);
 }

@@ -143,7 +143,8 @@ static int place_member(struct zipmap *zip, struct zipmap_member *member) {
         return bad_member(zip, member, "its data is outside the file");
     if (name_size != member->name_size || memcmp(local + LOCAL_SIZE, member->name, name_size))
         return bad_member(zip, member, "its local header has another name");
-    if (get16(local + 8)) return bad_member(zip, member, "its local header says compressed");
+    if (get16(local + 8) != member->method)
+        return bad_member(zip, member, "its local header has another method of compression");
     member->data = local + skip;
     return INFER_OK;
 }
@@ -162,14 +163,14 @@ static int read_member(struct zipmap *zip, uint64_t *at, struct zipmap_member *m
     uint64_t packed = get32(record + 20);
     member->size = get32(record + 24);
     member->begin = get32(record + 42);
-    if (get16(record + 8) & ENCRYPTED) return bad_member(zip, member, "is encrypted");
-    if (get16(record + 10))
-        return bad_member(
-            zip, member, "is compressed; torch.save stores without, so this file was packed again");
     if (!read_extra64(record + CENTRAL_SIZE + member->name_size, extra_size, &member->size, &packed,
                       &member->begin))
         return bad_member(zip, member, "its zip64 field is damaged");
-    if (packed != member->size) return bad_member(zip, member, "its two sizes disagree");
+    member->stored = !get16(record + 10) && !(get16(record + 8) & ENCRYPTED);
+    if (member->stored && packed != member->size)
+        return bad_member(zip, member, "its two sizes disagree");
+    member->size = packed;
+    member->method = get16(record + 10);
     *at += used;
     return place_member(zip, member);
 }
@@ -250,6 +251,20 @@ const struct zipmap_member *zipmap_find(const struct zipmap *zip, const char *na
                                         size_t name_size) {
     struct zipmap_member key = {.name = name, .name_size = name_size};
     return bsearch(&key, zip->members, zip->n, sizeof key, compare_names);
+}
+
+int zipmap_require_stored(const struct zipmap *zip) {
+    char quoted[WEIGHTS_QUOTE];
+    for (size_t i = 0; i < zip->n; i++) {
+        const struct zipmap_member *member = &zip->members[i];
+        if (!member->stored)
+            return infer_fail(zip->ctx, INFER_EFORMAT,
+                              "%s: zip member %s is %s; torch.save stores members as they are, so "
+                              "this file was packed again: use the original",
+                              zip->path, weights_quote(quoted, member->name, member->name_size),
+                              member->method ? "compressed" : "encrypted");
+    }
+    return INFER_OK;
 }
 
 /* Four bits at a time: the polynomial is 0xedb88320, reflected as in zip, gzip and PNG. */
