@@ -32,4 +32,8 @@ double gallery_json_round(double value, int decimals);
  * record needs. *cut: the text ends too early. */
 json_t *gallery_json_parse(const char *text, size_t length, char *why, size_t why_size, bool *cut);
 
+/* The whole Feature of a record; borrowed. */
+struct gallery_record;
+const json_t *gallery_record_json(const struct gallery_record *record);
+
 #endif

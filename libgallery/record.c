@@ -78,6 +78,10 @@ int gallery_record_parse(gallery_context *ctx, const char *text, size_t length,
 
 /* -------------------------------------------------------------------- asking */
 
+const json_t *gallery_record_json(const gallery_record *record) {
+    return record->feature;
+}
+
 enum gallery_record_kind gallery_record_kind(const gallery_record *record) {
     if (json_is_true(json_object_get(record->properties, "end"))) return GALLERY_RECORD_END;
     if (json_is_object(json_object_get(record->properties, "error"))) return GALLERY_RECORD_ERROR;
