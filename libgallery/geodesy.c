@@ -4,10 +4,6 @@
 #include <geodesic.h>
 #include <math.h>
 
-/* WGS84 */
-#define SEMI_MAJOR_M 6378137.0
-#define FLATTENING (1 / 298.257223563)
-
 /* Steps of 1e-7 degrees. A whole number divided by UNITS is the double nearest to that decimal, so
  * a coordinate that is written with 7 decimals and read again is the same double. */
 #define UNITS 1e7
@@ -80,7 +76,7 @@ double gallery_distance_m(double lon1_deg, double lat1_deg, double lon2_deg, dou
                           double *azimuth_deg) {
     struct geod_geodesic earth;
     double distance_m, azimuth;
-    geod_init(&earth, SEMI_MAJOR_M, FLATTENING);
+    geod_init(&earth, GALLERY_WGS84_AXIS_M, GALLERY_WGS84_FLATTENING);
     geod_inverse(&earth, lat1_deg, lon1_deg, lat2_deg, lon2_deg, &distance_m, &azimuth, NULL);
     if (azimuth_deg) *azimuth_deg = full_turn(azimuth);
     return distance_m;

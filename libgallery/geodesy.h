@@ -6,6 +6,10 @@
 
 #include <stdbool.h>
 
+/* The WGS84 ellipsoid. */
+#define GALLERY_WGS84_AXIS_M 6378137.0
+#define GALLERY_WGS84_FLATTENING (1 / 298.257223563)
+
 /* Mean Earth radius of the metrics' haversine, km (IUGG R1). */
 #define GALLERY_EARTH_RADIUS_KM 6371.0088
 

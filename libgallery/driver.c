@@ -1,0 +1,210 @@
+#include "driver.h"
+#include "context.h"
+
+#include <cpl_conv.h>
+#include <cpl_error.h>
+#include <cpl_string.h>
+#include <cpl_vsi.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Plain vector data. Not here: formats that name other sources (VRT, WFS), run code of their own
+ * (SQLite's virtual tables), are converted by another program, or keep rasters. */
+static const char *const formats[] = {"ESRI Shapefile", "GPKG",     "FlatGeobuf", "GeoJSON",
+                                      "GeoJSONSeq",     "TopoJSON", "ESRIJSON",   "GPX",
+                                      "LIBKML",         "KML",      "CSV",        "OSM",
+                                      "PostgreSQL",     "GML",      "DXF",        "MapInfo File",
+                                      "OpenFileGDB",    "OGR_GMT",  "JML",        NULL};
+
+/* File systems of GDAL that stay on this machine. */
+static const char *const local_systems[] = {"vsimem", "vsizip", "vsigzip", "vsitar", "vsisubfile"};
+
+/* ----------------------------------------------------------------- complaints */
+
+static void CPL_STDCALL collect(CPLErr level, CPLErrorNum number, const char *message) {
+    (void)number;
+    gallery_complaint *complaint = CPLGetErrorHandlerUserData();
+    if (level < CE_Failure || complaint->failed) return;
+    complaint->failed = true;
+    snprintf(complaint->text, sizeof complaint->text, "%s", message);
+    for (char *c = complaint->text; *c; c++)
+        if (iscntrl((unsigned char)*c)) *c = ' ';
+}
+
+void gallery_complaint_begin(gallery_complaint *complaint) {
+    *complaint = (gallery_complaint){0};
+    CPLPushErrorHandlerEx(collect, complaint);
+}
+
+void gallery_complaint_end(void) {
+    CPLPopErrorHandler();
+}
+
+/* --------------------------------------------------------------------- access */
+
+static bool starts(const char *text, const char *with) {
+    return !strncasecmp(text, with, strlen(with));
+}
+
+static bool is_database(const char *path) {
+    return starts(path, "PG:") || starts(path, "postgresql://");
+}
+
+/* "/vsizip//vsicurl/..." is remote, too. */
+static bool is_remote(const char *path) {
+    if (strstr(path, "://") && !is_database(path)) return true;
+    for (const char *at = strstr(path, "/vsi"); at; at = strstr(at + 1, "/vsi")) {
+        bool local = false;
+        for (size_t i = 0; i < sizeof local_systems / sizeof *local_systems; i++) {
+            size_t n = strlen(local_systems[i]);
+            local |= !strncmp(at + 1, local_systems[i], n) && strchr("/_", at[1 + n]);
+        }
+        if (!local) return true;
+    }
+    return false;
+}
+
+static int check_access(gallery_context *ctx, const char *path, const gallery_grid_setup *setup) {
+    struct stat st;
+    if (!*path) return gallery_fail(ctx, GALLERY_EIO, "'': no such file");
+    if (is_remote(path) && !setup->allow_net)
+        return gallery_fail(ctx, GALLERY_EIO,
+                            "%s: not on this machine; --allow-net lets GDAL fetch it", path);
+    if (is_remote(path) || is_database(path) || starts(path, "/vsi")) return GALLERY_OK;
+    return stat(path, &st) ? gallery_fail_errno(ctx, path) : GALLERY_OK;
+}
+
+/* ------------------------------------------------------------------------ OSM */
+
+static char **add_once(char **names, const char *name) {
+    return CSLFindString(names, name) < 0 ? CSLAddString(names, name) : names;
+}
+
+/* Every word outside of quotes: fields, and a few words of SQL, which hurt nobody. */
+static char **add_words(char **names, const char *where) {
+    char word[128];
+    bool quoted = false;
+    for (const char *c = where; c && *c;) {
+        if (*c == '\'') quoted = !quoted;
+        size_t n = quoted ? 0
+                          : strspn(c, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789_:");
+        if (n && n < sizeof word) {
+            memcpy(word, c, n);
+            word[n] = '\0';
+            names = add_once(names, word);
+        }
+        c += n ? n : 1;
+    }
+    return names;
+}
+
+/* The driver makes fields of the tags that its configuration names. Ours names those that the
+ * filters and --keep ask for, so any tag will do. Returns the configuration's name in memory. */
+static char *osm_configuration(const gallery_grid_setup *setup, const void *unique) {
+    static const char *const kinds[] = {"points", "lines", "multipolygons", "multilinestrings",
+                                        "other_relations"};
+    char **names = CSLAddString(NULL, "name");
+    names = add_once(names, "highway");
+    for (int i = 0; setup->keep && setup->keep[i]; i++) names = add_once(names, setup->keep[i]);
+    names = add_words(names, setup->where);
+    int own = CSLFindString(names, "osm_id"), rest = CSLFindString(names, "other_tags");
+    if (own >= 0) names = CSLRemoveStrings(names, own, 1, NULL);
+    if ((rest = CSLFindString(names, "other_tags")) >= 0)
+        names = CSLRemoveStrings(names, rest, 1, NULL);
+    char *path = CPLStrdup(CPLSPrintf("/vsimem/vidtag-%p.ini", unique));
+    VSILFILE *file = VSIFOpenL(path, "wb");
+    if (file) {
+        VSIFPrintfL(file, "closed_ways_are_polygons=aeroway,amenity,boundary,building,craft,"
+                          "geological,historic,landuse,leisure,military,natural,office,place,shop,"
+                          "sport,tourism,highway=platform,public_transport=platform\n"
+                          "attribute_name_laundering=no\n");
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            VSIFPrintfL(file, "[%s]\nosm_id=yes\nother_tags=%s\nattributes=", kinds[k],
+                        rest >= 0 ? "yes" : "no");
+            for (int i = 0; names && names[i]; i++)
+                VSIFPrintfL(file, "%s%s", i ? "," : "", names[i]);
+            VSIFPrintfL(file, "\nunsignificant=created_by,converted_by,source,time,ele,"
+                              "attribution\nignore=created_by,converted_by,source,time,ele,note,"
+                              "todo,fixme,FIXME\n");
+        }
+        VSIFCloseL(file);
+    }
+    CSLDestroy(names);
+    return path;
+}
+
+/* -------------------------------------------------------------------- opening */
+
+static int explain(gallery_context *ctx, const char *path, const gallery_grid_setup *setup,
+                   const gallery_complaint *complaint) {
+    GDALDriverH driver = GDALIdentifyDriverEx(path, GDAL_OF_VECTOR, NULL, NULL);
+    const char *name = driver ? GDALGetDriverShortName(driver) : NULL;
+    if (name && !strcmp(name, "OGR_VRT") && !setup->allow_net)
+        return gallery_fail(ctx, GALLERY_EFORMAT,
+                            "%s: a virtual source (VRT), which can point anywhere; name the file "
+                            "that it points to, or give --allow-net",
+                            path);
+    if (name)
+        return gallery_fail(ctx, GALLERY_EFORMAT,
+                            "%s: the format %s is not read here; to convert: ogr2ogr out.gpkg %s",
+                            path, name, path);
+    if (complaint->failed)
+        return gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", path, complaint->text);
+    return gallery_fail(ctx, GALLERY_EFORMAT, "%s: not a vector file that GDAL can read", path);
+}
+
+/* Options of the drivers that need some. */
+static char **open_options(const char *format, const char *configuration) {
+    char **options = NULL;
+    if (!strcmp(format, "OSM")) options = CSLSetNameValue(options, "CONFIG_FILE", configuration);
+    if (!strcmp(format, "CSV")) {
+        options = CSLSetNameValue(options, "X_POSSIBLE_NAMES", "lon,lng,longitude,x");
+        options = CSLSetNameValue(options, "Y_POSSIBLE_NAMES", "lat,latitude,y");
+    }
+    if (!strcmp(format, "GML")) { /* nothing is written beside the source, nothing fetched */
+        options = CSLSetNameValue(options, "WRITE_GFS", "NO");
+        options = CSLSetNameValue(options, "DOWNLOAD_SCHEMA", "NO");
+    }
+    return options;
+}
+
+static GDALDatasetH open_as(const char *path, GDALDriverH driver, const gallery_grid_setup *setup) {
+    const char *only[] = {GDALGetDriverShortName(driver), NULL};
+    char *configuration = NULL;
+    if (!strcmp(only[0], "OSM")) configuration = osm_configuration(setup, setup);
+    char **options = open_options(only[0], configuration);
+    GDALDatasetH dataset =
+        GDALOpenEx(path, GDAL_OF_VECTOR | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR, only,
+                   (const char *const *)options, NULL);
+    if (configuration) VSIUnlink(configuration);
+    CPLFree(configuration);
+    CSLDestroy(options);
+    return dataset;
+}
+
+int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_grid_setup *setup,
+                        GDALDatasetH *dataset) {
+    gallery_complaint complaint;
+    *dataset = NULL;
+    GALLERY_TRY(check_access(ctx, path, setup));
+    gallery_complaint_begin(&complaint);
+    if (!GDALGetDriverByName("ESRI Shapefile")) GDALAllRegister();
+    GDALDriverH driver =
+        GDALIdentifyDriverEx(path, GDAL_OF_VECTOR, setup->allow_net ? NULL : formats, NULL);
+    if (driver) *dataset = open_as(path, driver, setup);
+    int status = GALLERY_OK;
+    if (!driver)
+        status = explain(ctx, path, setup, &complaint);
+    else if (!*dataset)
+        status = gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", path,
+                              complaint.failed ? complaint.text : "cannot be opened");
+    gallery_complaint_end();
+    return status;
+}
+
+bool gallery_driver_is(GDALDatasetH dataset, const char *name) {
+    return !strcmp(GDALGetDriverShortName(GDALGetDatasetDriver(dataset)), name);
+}

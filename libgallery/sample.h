@@ -1,0 +1,34 @@
+/* sample.h - inside libgallery: lines and polygons to points that lie a given distance apart.
+ *
+ * Coordinates are WGS84 in degrees. A vertex list is `xy`: double [n][2], lon then lat, finite,
+ * latitudes in [-90, 90]; lines and rings come without equal neighbours (gallery_sample_compact).
+ */
+#ifndef GALLERY_SAMPLE_H
+#define GALLERY_SAMPLE_H
+
+#include "gallery.h"
+
+/* Takes one point; a status other than GALLERY_OK stops the sampling, which returns it. */
+typedef int (*gallery_sample_fn)(void *user, double lon_deg, double lat_deg, double azimuth_deg);
+
+/* Drops vertices equal to the one before; returns how many are left. */
+size_t gallery_sample_compact(double *xy, size_t n);
+
+/* Points every spacing_m along the geodesics that join the n vertices, counted from the first over
+ * all of them, and the last vertex. The azimuth is the line's at the point, as geodesic.h has it:
+ * from -180 to 180. Less than two vertices make no point. */
+int gallery_sample_line(const double *xy, size_t n, double spacing_m, gallery_sample_fn take,
+                        void *user);
+
+/* The points of the global grid that lie inside a polygon, row by row from the south. ends[i] is
+ * where ring i ends in xy; the order and direction of the rings do not matter (even-odd rule).
+ * Edges are straight in longitude and latitude. Points are canonical already; the azimuth is 0.
+ *
+ * The grid hangs on the Earth, not on the polygon: its rows are spacing_m apart along the meridian,
+ * counted from the equator; the points of a row are spacing_m apart along its parallel, counted
+ * from Greenwich. A point on an edge belongs to the polygon in the east or in the north, so that
+ * polygons that meet share none. */
+int gallery_sample_area(gallery_context *ctx, const double *xy, const size_t *ends, size_t rings,
+                        double spacing_m, gallery_sample_fn take, void *user);
+
+#endif
