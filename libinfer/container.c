@@ -29,11 +29,12 @@ static bool is_one_of(const char *name, const char *const *list, size_t n) {
 /* ------------------------------------------------------------ our own input */
 
 static int read_bytes(void *opaque, uint8_t *buffer, int size) {
-    const struct container *c = opaque;
+    struct container *c = opaque;
     ssize_t n;
     do n = read(c->fd, buffer, (size_t)size);
     while (n < 0 && errno == EINTR);
     if (n < 0) return AVERROR(errno);
+    if (n > 0) c->any = true;
     return n ? (int)n : AVERROR_EOF;
 }
 
@@ -58,6 +59,7 @@ static int open_descriptor(struct container *c, const char *path) {
     if (c->fd < 0 || fstat(c->fd, &st)) return infer_fail_errno(c->ctx, c->path);
     if (S_ISDIR(st.st_mode)) return infer_fail(c->ctx, INFER_EIO, "%s: is a folder", c->path);
     c->seekable = S_ISREG(st.st_mode);
+    c->again = c->seekable && strcmp(path, "-") != 0;
     uint8_t *buffer = av_malloc(BUFFER_BYTES);
     c->io = buffer ? avio_alloc_context(buffer, BUFFER_BYTES, 0, c, read_bytes, NULL,
                                         c->seekable ? seek_to : NULL)
@@ -87,15 +89,19 @@ static int fail_av(const struct container *c, int status, const char *what, int 
 /* Names and extensions are not looked at: "%03d.png" is a file's name here, not a sequence. */
 static int probe(struct container *c, const AVInputFormat **format) {
     int error = av_probe_input_buffer2(c->io, format, NULL, NULL, 0, 0);
-    if (error < 0)
-        return fail_av(c, INFER_EFORMAT, "not a video or picture that FFmpeg knows", error);
+    if (error < 0 && !c->any && c->io->error >= 0)
+        return infer_fail(c->ctx, INFER_EFORMAT, "%s: it is empty", c->path);
+    if (error == AVERROR_INVALIDDATA)
+        return infer_fail(c->ctx, INFER_EFORMAT, "%s: not a video or picture that FFmpeg knows",
+                          c->path);
+    if (error < 0) return fail_av(c, INFER_EIO, "cannot be read", error);
     if (IS_ONE_OF((*format)->name, refused))
         return infer_fail(c->ctx, INFER_EFORMAT, "%s: not a video or picture", c->path);
     return INFER_OK;
 }
 
 static int open_url(struct container *c, const char *path) {
-    c->seekable = false;
+    c->seekable = c->again = false;
     int error = avformat_open_input(&c->format, path, NULL, NULL);
     return error < 0 ? fail_av(c, INFER_EIO, "cannot be opened", error) : INFER_OK;
 }
@@ -125,8 +131,10 @@ static int choose_stream(struct container *c) {
     /* The cover of a song is not a video. */
     if (best < 0 || (c->format->streams[best]->disposition & AV_DISPOSITION_ATTACHED_PIC))
         return infer_fail(c->ctx, INFER_EFORMAT, "%s: no video or picture in it", c->path);
+    /* Others are read only where container_is_cut() must see how far they go. */
     for (unsigned i = 0; i < c->format->nb_streams; i++)
-        if ((int)i != best) c->format->streams[i]->discard = AVDISCARD_ALL;
+        if ((int)i != best && av_match_name("mov", c->format->iformat->name))
+            c->format->streams[i]->discard = AVDISCARD_ALL;
     c->stream = c->format->streams[best];
     const AVCodecParameters *p = c->stream->codecpar;
     if (p->width > 0 && p->height > 0 && picture_check_size(c->ctx, p->width, p->height))
@@ -142,6 +150,7 @@ int container_open(infer *ctx, const char *path, bool network, struct container 
     int status;
     c->ctx = ctx;
     c->fd = -1;
+    c->network = network;
     c->path = strdup(strcmp(path, "-") ? path : "standard input");
     if (!c->path) {
         status = infer_fail_memory(ctx, strlen(path));
@@ -192,6 +201,25 @@ int64_t container_packet_time(const struct container *c, const AVPacket *p) {
     if (c->stream->codecpar->codec_id == AV_CODEC_ID_VP8 && p->size > 0 && !(p->data[0] & 0x10))
         return AV_NOPTS_VALUE;
     return p->pts != AV_NOPTS_VALUE ? p->pts : p->dts;
+}
+
+double container_packet_end(const struct container *c, const AVPacket *p) {
+    if (p->pts == AV_NOPTS_VALUE) return 0;
+    int64_t duration = p->duration > 0 ? p->duration : 0;
+    return ((double)p->pts + (double)duration) *
+           av_q2d(c->format->streams[p->stream_index]->time_base);
+}
+
+bool container_is_cut(const struct container *c, long packets, double end_s) {
+    /* The index of an MP4 names every sample, of others the key frames. */
+    if (packets < avformat_index_get_entries_count(c->stream)) return true;
+    if (av_match_name("mov", c->format->iformat->name)) return false;
+    double start_s =
+        c->format->start_time == AV_NOPTS_VALUE ? 0 : (double)c->format->start_time / AV_TIME_BASE;
+    double length_s = (double)c->format->duration / AV_TIME_BASE;
+    /* A length that FFmpeg has guessed says nothing; one in a header is rounded by some muxers. */
+    return c->format->duration_estimation_method == AVFMT_DURATION_FROM_STREAM &&
+           c->format->duration > 0 && end_s < start_s + length_s - 1;
 }
 
 int container_count(struct container *c, double start_s, double end_s, long *frames) {

@@ -16,8 +16,11 @@ struct container {
     infer *ctx;
     const char *path; /* "standard input" for "-"; owned */
     int fd;           /* -1: FFmpeg opened it */
-    bool seekable;    /* may it be opened and read a second time? */
-    AVIOContext *io;  /* ours; NULL if FFmpeg opened it */
+    bool network;
+    bool seekable;   /* a regular file */
+    bool again;      /* it can be opened and read a second time */
+    bool any;        /* has a byte come? */
+    AVIOContext *io; /* ours; NULL if FFmpeg opened it */
     AVFormatContext *format;
     AVStream *stream; /* the video */
 };
@@ -32,6 +35,14 @@ bool container_is_picture(const struct container *container);
 
 /* How many frames lie in [start_s, end_s), by reading all packets and decoding none. */
 int container_count(struct container *container, double start_s, double end_s, long *frames);
+
+/* Whether the input ended before the container says it should: `packets` of the video have come,
+ * and the last of any stream ended at end_s. Containers without an index or a length cannot tell.
+ */
+bool container_is_cut(const struct container *container, long packets, double end_s);
+
+/* Where a packet of any stream ends, in seconds of the container's clock; 0 if it does not say. */
+double container_packet_end(const struct container *container, const AVPacket *packet);
 
 /* Seconds from the start of the stream; NaN if timestamp is AV_NOPTS_VALUE. */
 double container_seconds(const struct container *container, int64_t timestamp);

@@ -96,8 +96,9 @@ static int check_list(const infer_source *s, const infer_sampling *sampling) {
 
 /* ------------------------------------------------------------------- opening */
 
-static long ratio(double a, double b) {
-    return a / b < 1e15 ? (long)(a / b) : -1;
+/* How many places 0, b, 2b, ... there are below a. */
+static long places(double a, double b) {
+    return a / b < 1e15 ? (long)ceil(a / b - CONTAINER_TICK_S) : -1;
 }
 
 static long estimate_video(const struct container *c, const struct sampler *s) {
@@ -107,9 +108,9 @@ static long estimate_video(const struct container *c, const struct sampler *s) {
                         : (double)c->format->duration / AV_TIME_BASE;
     double range = fmin(s->end_s, length) - s->start_s;
     if (!(range > 0)) return -1;
-    if (s->mode != INFER_EVERY_FRAMES) return ratio(range, s->every_s) + 1;
+    if (s->mode != INFER_EVERY_FRAMES) return places(range, s->every_s);
     AVRational rate = c->stream->avg_frame_rate;
-    return rate.num > 0 && rate.den > 0 ? ratio(range * av_q2d(rate), (double)s->n) + 1 : -1;
+    return rate.num > 0 && rate.den > 0 ? places(range * av_q2d(rate), (double)s->n) : -1;
 }
 
 static long estimate_pictures(const infer_source *s) {
@@ -121,11 +122,11 @@ static long estimate_pictures(const infer_source *s) {
 /* Counting reads the file once to its end, with a container of its own. */
 static int count_frames(infer_source *s, const char *path, const struct container *opened) {
     struct container *c;
-    if (!opened->seekable)
+    if (!opened->again)
         return infer_fail(s->ctx, INFER_EUSAGE,
                           "%s: a number of frames can be taken from a file only: how many a stream "
                           "has is not known before its end",
-                          s->name);
+                          opened->path);
     INFER_TRY(container_open(s->ctx, path, s->network, &c));
     int status = container_count(c, s->sampler.start_s, s->sampler.end_s, &s->sampler.total);
     container_close(c);

@@ -32,12 +32,27 @@ struct video {
     int errors;   /* of the decoder, not yet matched with a frame that is missing */
     int failures; /* in a row */
     double last_s;
-    bool waiting; /* `frame` is decoded, its event not given yet */
-    bool drained, ended, broke, cut_told;
+    long packets;    /* of the video */
+    double end_s;    /* of the packet that ends last, of any stream */
+    bool incomplete; /* the last packet of the video was damaged */
+    bool waiting;    /* `frame` is decoded, its event not given yet */
+    long given;      /* events so far */
+    bool careful;    /* one thread, and damaged frames are concealed */
+    bool drained, ended;
+    bool broke;     /* the container complained, or ended too early */
+    bool last_lost; /* if the last frame of all is damaged, the input may well break off there */
+    bool cut_told;
     char message[256];
 };
 
 /* ------------------------------------------------------------------ opening */
+
+/* Whose frames are large enough for threads to matter; other decoders of FFmpeg 5.1 were seen to
+ * abort the process when damaged frames met threads. */
+static bool has_safe_threads(enum AVCodecID id) {
+    return id == AV_CODEC_ID_H264 || id == AV_CODEC_ID_HEVC || id == AV_CODEC_ID_VP9 ||
+           id == AV_CODEC_ID_AV1;
+}
 
 static int open_decoder(struct video *v) {
     const AVCodecParameters *p = v->container->stream->codecpar;
@@ -53,12 +68,15 @@ static int open_decoder(struct video *v) {
         return infer_fail_memory(v->ctx, sizeof *v->codec);
     int error = avcodec_parameters_to_context(v->codec, p);
     v->codec->pkt_timebase = v->container->stream->time_base;
-    v->codec->thread_count = container_is_picture(v->container) ? 1
-                             : v->ctx->threads < MAX_THREADS    ? v->ctx->threads
-                                                                : MAX_THREADS;
+    v->codec->thread_count = v->careful                      ? 1
+                             : v->ctx->threads < MAX_THREADS ? v->ctx->threads
+                                                             : MAX_THREADS;
     v->codec->max_pixels = PICTURE_MAX_PIXELS;
     v->codec->flags |= AV_CODEC_FLAG_BITEXACT; /* the same pixels on every CPU */
     v->codec->err_recognition |= AV_EF_CRCCHECK;
+    /* Half a JPEG is no picture (other formats say so anyway); of a video, see restart(). */
+    if (!v->careful || (container_is_picture(v->container) && p->codec_id == AV_CODEC_ID_MJPEG))
+        v->codec->err_recognition |= AV_EF_EXPLODE;
     if (error >= 0) error = avcodec_open2(v->codec, decoder, NULL);
     if (error == AVERROR(ENOMEM)) return infer_fail_memory(v->ctx, sizeof *v->codec);
     if (error < 0)
@@ -67,7 +85,7 @@ static int open_decoder(struct video *v) {
     return INFER_OK;
 }
 
-int video_open(infer *ctx, struct container *container, struct video **out) {
+static int open_with(infer *ctx, struct container *container, bool careful, struct video **out) {
     *out = NULL;
     struct video *v = calloc(1, sizeof *v);
     if (!v) {
@@ -77,12 +95,19 @@ int video_open(infer *ctx, struct container *container, struct video **out) {
     v->ctx = ctx;
     v->container = container;
     v->last_s = NAN;
+    v->careful = careful;
     int status = open_decoder(v);
     if (status == INFER_OK)
         *out = v;
     else
         video_close(v);
     return status;
+}
+
+int video_open(infer *ctx, struct container *container, struct video **video) {
+    bool careful = ctx->threads == 1 || !container->again ||
+                   !has_safe_threads(container->stream->codecpar->codec_id);
+    return open_with(ctx, container, careful, video);
 }
 
 void video_close(struct video *v) {
@@ -116,13 +141,14 @@ static void pending_add(struct video *v, const AVPacket *packet) {
 }
 
 /* The earliest packet before `time` whose frame did not come, if the decoder has complained: some
- * packets rightly make no frame (a second field, leading pictures of a cut stream). */
+ * packets rightly make no frame (a second field, leading pictures of a cut stream). With threads
+ * complaints get lost, so each such packet is taken for one. */
 static bool pending_lost(struct video *v, int64_t time, int64_t *lost) {
     while (v->pending_n && v->pending[0].time < time) {
         *lost = v->pending[0].time;
         bool damaged = v->pending[0].damaged;
         pending_remove(v, 0);
-        if (!v->errors && !damaged) continue;
+        if (!v->errors && !damaged && v->careful) continue;
         if (v->errors) v->errors--;
         return true;
     }
@@ -142,12 +168,14 @@ static void tell_lost(struct video *v, double t_s, const char *why, struct video
     snprintf(v->message, sizeof v->message, "the frame at %.3f s cannot be decoded: %s", t_s, why);
     *e = (struct video_event){.t_s = t_s, .lost = true, .message = v->message};
     v->last_s = t_s;
+    v->last_lost = true;
 }
 
 static void tell_cut(struct video *v, struct video_event *e) {
     double t_s = isnan(v->last_s) ? 0 : v->last_s;
+    v->cut_told = true;
     snprintf(v->message, sizeof v->message,
-             "the input is damaged or breaks off after %.3f s; frames are missing", t_s);
+             "the input is damaged or breaks off at %.3f s; frames may be missing", t_s);
     *e = (struct video_event){.t_s = t_s, .lost = true, .cut = true, .message = v->message};
 }
 
@@ -165,7 +193,7 @@ static void tell_frame(struct video *v, struct video_event *e) {
     int64_t time = v->frame->pts != AV_NOPTS_VALUE ? v->frame->pts : v->frame->pkt_dts;
     double t_s = frame_seconds(v);
     bool damaged = pending_take(v, time);
-    v->waiting = false;
+    v->waiting = v->last_lost = false;
     if (damaged)
         tell_lost(v, t_s, "its data are incomplete", e);
     else if (v->frame->decode_error_flags || (v->frame->flags & AV_FRAME_FLAG_CORRUPT))
@@ -177,6 +205,14 @@ static void tell_frame(struct video *v, struct video_event *e) {
 
 /* ------------------------------------------------------------------ decoding */
 
+static void end_input(struct video *v, int error) {
+    v->drained = true;
+    if (error != AVERROR_EOF || v->incomplete ||
+        container_is_cut(v->container, v->packets, v->end_s))
+        v->broke = true;
+    avcodec_send_packet(v->codec, NULL);
+}
+
 /* Gives the decoder the next packet of the stream, or the end. */
 static int feed(struct video *v) {
     for (;;) {
@@ -186,16 +222,16 @@ static int feed(struct video *v) {
             v->broke = true;
             continue;
         }
+        v->failures = 0;
         if (error < 0) {
-            v->drained = true;
-            v->failures = 0;
-            if (error != AVERROR_EOF) v->broke = true;
-            avcodec_send_packet(v->codec, NULL);
+            end_input(v, error);
             return INFER_OK;
         }
-        v->failures = 0;
         bool ours = v->packet->stream_index == v->container->stream->index;
+        v->end_s = fmax(v->end_s, container_packet_end(v->container, v->packet));
         if (ours) {
+            v->packets++;
+            v->incomplete = v->packet->flags & AV_PKT_FLAG_CORRUPT;
             pending_add(v, v->packet);
             if (avcodec_send_packet(v->codec, v->packet) < 0) v->errors++;
         }
@@ -204,9 +240,33 @@ static int feed(struct video *v) {
     }
 }
 
-/* Until a frame waits or the stream has ended. */
+static int next_event(struct video *v, struct video_event *e);
+
+/* What decoders do about damage depends on how their threads raced, so with many threads they stop
+ * at the first sign of it. Then the video is decoded again by one thread, up to where it was: what
+ * was given out so far was whole, and is the same. */
+static int restart(struct video *v) {
+    struct video *again;
+    struct container *container;
+    INFER_TRY(container_open(v->ctx, v->container->path, v->container->network, &container));
+    INFER_TRY(open_with(v->ctx, container, true, &again));
+    long given = v->given;
+    struct video swap = *v;
+    *v = *again;
+    *again = swap;
+    video_close(again);
+    while (v->given < given) {
+        struct video_event e;
+        int status = next_event(v, &e);
+        if (status == INFER_END) break; /* the file has changed meanwhile */
+        INFER_TRY(status);
+    }
+    return INFER_OK;
+}
+
+/* Until a frame waits, the stream has ended, or, unless careful, something is wrong. */
 static int decode(struct video *v) {
-    while (!v->waiting && !v->ended) {
+    while (!v->waiting && !v->ended && (v->careful || !v->errors)) {
         int error = avcodec_receive_frame(v->codec, v->frame);
         if (!error)
             v->waiting = true;
@@ -223,24 +283,29 @@ static int decode(struct video *v) {
     return INFER_OK;
 }
 
-int video_next(struct video *v, struct video_event *e) {
+static int next_event(struct video *v, struct video_event *e) {
     INFER_TRY(decode(v));
     int64_t before = INT64_MAX, lost;
     if (v->waiting) before = v->frame->pts != AV_NOPTS_VALUE ? v->frame->pts : v->frame->pkt_dts;
-    if (pending_lost(v, before, &lost)) {
+    if (pending_lost(v, before, &lost))
         tell_lost(v, container_seconds(v->container, lost), "its data are damaged", e);
-        return INFER_OK;
-    }
-    if (v->waiting) {
+    else if (v->waiting)
         tell_frame(v, e);
-        return INFER_OK;
-    }
-    if (v->broke && !v->cut_told) {
-        v->cut_told = true;
+    else if ((v->broke || v->last_lost) && !v->cut_told)
         tell_cut(v, e);
-        return INFER_OK;
-    }
-    return INFER_END;
+    else
+        return INFER_END;
+    v->given++;
+    return INFER_OK;
+}
+
+int video_next(struct video *v, struct video_event *e) {
+    int status = next_event(v, e);
+    bool whole = status == INFER_OK ? !e->lost || e->cut : status == INFER_END;
+    if (v->careful || status == INFER_ENOMEM || (whole && !v->errors)) return status;
+    if (status == INFER_OK) v->given--;
+    INFER_TRY(restart(v));
+    return next_event(v, e);
 }
 
 int video_picture(struct video *v, infer_picture *picture) {

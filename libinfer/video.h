@@ -1,7 +1,8 @@
 /* video.h - inside libinfer: the frames of one container, in presentation order, with the gaps.
  *
  * A frame that cannot be decoded is not silently missing: it comes as an event with its time, at
- * its place among the others, so that whoever samples can count it.
+ * its place among the others, so that whoever samples can count it. Frames are the same whatever
+ * the number of threads, in damaged videos too.
  */
 #ifndef INFER_VIDEO_H
 #define INFER_VIDEO_H
