@@ -23,7 +23,7 @@ static double activate_one(enum infer_activation act, double x) {
         return x < 0 ? 0 : x; /* NaN stays */
     /* 1 + erf(z) = erfc(-z), which keeps its digits where erf comes near -1. */
     case INFER_GELU: return 0.5 * x * erfc(-x * 0.70710678118654752440);
-    case INFER_QUICK_GELU: return x / (1 + exp(-1.702 * x));
+    case INFER_QUICK_GELU: return x / (1 + exp(-(double)1.702F * x));
     case INFER_MISH: return x * tanh(log1p(exp(x)));
     }
     return x;
