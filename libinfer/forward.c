@@ -1,9 +1,9 @@
 /* What model.h computes: checks the inputs, runs the modules. */
 #include "context.h"
 #include "modules.h"
+#include "scratch.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Pictures whose pixels are in memory at once; as many as a tower takes in one batch. */
@@ -30,32 +30,49 @@ static int check_pictures(infer *ctx, const infer_picture *pictures, size_t n) {
     return INFER_OK;
 }
 
-/* One tower over some pictures. pixels: [n][3][size][size]; out: [n][dim]. */
-static int encode(infer_model *model, struct vit *vit, const infer_picture *pictures, size_t n,
-                  const float mean[3], const float std[3], float *pixels, float *out) {
+/* Working memory for as many pictures as are computed at once. */
+struct batch {
+    float *plain, *pixels; /* [n][3][size][size], in [0,1] and as a tower takes them */
+    float *clip, *dinov2;  /* [n][dim] */
+};
+
+/* Pictures through the recipe once, for both towers: with mean 0 and deviation 1 the pixels come as
+ * they are, and normalising them here is the same arithmetic. */
+static int prepare(infer_model *model, const infer_picture *pictures, size_t n, float *plain) {
+    static const float zeros[3] = {0, 0, 0}, ones[3] = {1, 1, 1};
     int size = model->config.picture_size;
     for (size_t i = 0; i < n; i++)
-        INFER_TRY(picture_prepare(model->ctx, &pictures[i], model->config.recipe, size, mean, std,
-                                  pixels + i * 3 * (size_t)size * (size_t)size));
-    return vit_forward(vit, pixels, n, out);
+        INFER_TRY(picture_prepare(model->ctx, &pictures[i], model->config.recipe, size, zeros, ones,
+                                  plain + i * 3 * (size_t)size * (size_t)size));
+    return INFER_OK;
+}
+
+static int run_tower(infer_model *model, struct vit *vit, const struct batch *batch, size_t n,
+                     const float mean[3], const float std[3], float *out) {
+    size_t plane = (size_t)model->config.picture_size * (size_t)model->config.picture_size;
+#pragma omp parallel for num_threads(model->ctx->threads) schedule(static)
+    for (size_t i = 0; i < 3 * n; i++)
+        for (size_t k = i * plane; k < (i + 1) * plane; k++)
+            batch->pixels[k] = (batch->plain[k] - mean[i % 3]) / std[i % 3];
+    return vit_forward(vit, batch->pixels, n, out);
 }
 
 /* GeoCLIP's feature is CLIP's projection as it comes; VidTAG's is both towers' side by side, to
- * unit length. towers: [n][clip] and then [n][dinov2]. */
-static int encode_some(infer_model *model, const infer_picture *pictures, size_t n, float *pixels,
-                       float *towers, float *out) {
+ * unit length. */
+static int encode(infer_model *model, const infer_picture *pictures, size_t n,
+                  const struct batch *batch, float *out) {
     size_t clip = (size_t)model->config.clip.projection;
-    size_t dino = model->dinov2 ? (size_t)model->config.dinov2.dim : 0;
-    INFER_TRY(encode(model, model->clip, pictures, n, picture_clip_mean, picture_clip_std, pixels,
-                     towers));
-    if (model->dinov2)
-        INFER_TRY(encode(model, model->dinov2, pictures, n, picture_imagenet_mean,
-                         picture_imagenet_std, pixels, towers + n * clip));
+    INFER_TRY(prepare(model, pictures, n, batch->plain));
+    INFER_TRY(run_tower(model, model->clip, batch, n, picture_clip_mean, picture_clip_std,
+                        model->dinov2 ? batch->clip : out));
+    if (!model->dinov2) return INFER_OK;
+    size_t dino = (size_t)model->config.dinov2.dim;
+    INFER_TRY(run_tower(model, model->dinov2, batch, n, picture_imagenet_mean, picture_imagenet_std,
+                        batch->dinov2));
     for (size_t i = 0; i < n; i++) {
         float *row = out + i * (clip + dino);
-        memcpy(row, towers + i * clip, clip * sizeof *row);
-        if (!model->dinov2) continue;
-        memcpy(row + clip, towers + n * clip + i * dino, dino * sizeof *row);
+        memcpy(row, batch->clip + i * clip, clip * sizeof *row);
+        memcpy(row + clip, batch->dinov2 + i * dino, dino * sizeof *row);
         model->ctx->kernels->normalize(row, clip + dino);
     }
     return INFER_OK;
@@ -65,18 +82,22 @@ int infer_pictures_encode(infer_model *model, const infer_picture *pictures, siz
     infer *ctx = model->ctx;
     INFER_TRY(need(model, model->clip, "backbones"));
     INFER_TRY(check_pictures(ctx, pictures, n));
+    if (n == 0) return INFER_OK;
     size_t size = (size_t)model->config.picture_size, dim = (size_t)model->info.feature_dim;
-    size_t batch = n < PICTURES ? n : PICTURES;
-    size_t floats = batch * (3 * size * size + dim);
-    float *pixels = malloc((floats ? floats : 1) * sizeof *pixels);
-    if (!pixels) return infer_fail_memory(ctx, floats * sizeof *pixels);
+    size_t most = n < PICTURES ? n : PICTURES, floats = most * 3 * size * size;
+    size_t clip = SCRATCH_ROUND(most * (size_t)model->config.clip.projection);
+    struct scratch scratch = {0};
+    INFER_TRY(scratch_reserve(ctx, &scratch,
+                              2 * SCRATCH_ROUND(floats) + clip + SCRATCH_ROUND(most * dim)));
+    struct batch batch = {.plain = scratch_take(&scratch, floats),
+                          .pixels = scratch_take(&scratch, floats),
+                          .clip = scratch_take(&scratch, clip),
+                          .dinov2 = scratch_take(&scratch, most * dim)};
     int status = INFER_OK;
-    for (size_t i = 0; i < n && status == INFER_OK; i += PICTURES) {
-        size_t some = n - i < PICTURES ? n - i : PICTURES;
-        status = encode_some(model, pictures + i, some, pixels, pixels + batch * 3 * size * size,
-                             out + i * dim);
-    }
-    free(pixels);
+    for (size_t i = 0; i < n && status == INFER_OK; i += PICTURES)
+        status =
+            encode(model, pictures + i, n - i < PICTURES ? n - i : PICTURES, &batch, out + i * dim);
+    scratch_free(&scratch);
     if (status == INFER_OK) status = check_finite(ctx, "features", out, n, dim);
     return status;
 }

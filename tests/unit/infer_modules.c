@@ -1,6 +1,7 @@
 /* Every module against PyTorch's values, with every table of kernels and
  * several numbers of threads. */
 #include "libinfer/context.h"
+#include "libinfer/media.h"
 #include "libinfer/modules.h"
 #include "libinfer/weights.h"
 #include "tests/unit/test.h"
@@ -13,262 +14,271 @@ static infer *main_ctx;
 static struct weights *golden;
 
 struct golden {
-  const float *data;
-  size_t rows, dim; /* dim: everything after the first */
+    const float *data;
+    size_t rows, dim; /* dim: everything after the first */
 };
 
 static struct golden expect(const char *name) {
-  const struct weights_tensor *tensor = weights_find(golden, name);
-  const float *data = tensor ? weights_f32(tensor) : NULL;
-  if (!data) {
-    printf("# no tensor %s\n", name);
-    exit(1);
-  }
-  return (struct golden){data, tensor->shape[0],
-                         tensor->count / tensor->shape[0]};
+    const struct weights_tensor *tensor = weights_find(golden, name);
+    const float *data = tensor ? weights_f32(tensor) : NULL;
+    if (!data) {
+        printf("# no tensor %s\n", name);
+        exit(1);
+    }
+    return (struct golden){data, tensor->shape[0], tensor->count / tensor->shape[0]};
 }
 
 /* Within `absolute`, or 2e-5 of the tensor's root mean square where absolute is
  * 0. */
 static void agree(const char *name, const float *got, double absolute) {
-  struct golden want = expect(name);
-  double worst = 0, squares = 0;
-  for (size_t i = 0; i < want.rows * want.dim; i++) {
-    double difference = fabs((double)got[i] - (double)want.data[i]);
-    worst = !(difference <= worst) ? difference : worst; /* a NaN stays */
-    squares += (double)want.data[i] * (double)want.data[i];
-  }
-  double limit = absolute > 0
-                     ? absolute
-                     : 2e-5 * sqrt(squares / (double)(want.rows * want.dim));
-  if (getenv("VERBOSE"))
-    printf("# %-20s worst %.2e, limit %.2e\n", name, worst, limit);
-  CHECK(worst <= limit);
-  if (!(worst <= limit))
-    printf("# %s: off by %.3g, limit %.3g\n", name, worst, limit);
+    struct golden want = expect(name);
+    double worst = 0, squares = 0;
+    for (size_t i = 0; i < want.rows * want.dim; i++) {
+        double difference = fabs((double)got[i] - (double)want.data[i]);
+        worst = !(difference <= worst) ? difference : worst; /* a NaN stays */
+        squares += (double)want.data[i] * (double)want.data[i];
+    }
+    double limit = absolute > 0 ? absolute : 2e-5 * sqrt(squares / (double)(want.rows * want.dim));
+    if (getenv("VERBOSE")) printf("# %-20s worst %.2e, limit %.2e\n", name, worst, limit);
+    CHECK(worst <= limit);
+    if (!(worst <= limit)) printf("# %s: off by %.3g, limit %.3g\n", name, worst, limit);
 }
 
 /* What one context computes of everything in the fixtures. */
 struct outputs {
-  float clip[8 * 48], dino[8 * 80], fused[8 * 128];
-  float attended[8 * 128], frames[8 * 64];
-  float raw[512 * 64], points[512 * 64];
-  float query[8 * 64], refined[8 * 64];
+    float clip[8 * 48], dino[8 * 80], fused[8 * 128];
+    float attended[8 * 128], frames[8 * 64];
+    float raw[512 * 64], points[512 * 64];
+    float query[8 * 64], refined[8 * 64];
 };
 
 static void compute_towers(infer_model *model, struct outputs *o) {
-  CHECK(vit_forward(model->clip, expect("pixels.stretch.clip").data, 8,
-                    o->clip) == INFER_OK);
-  CHECK(vit_forward(model->dinov2, expect("pixels.stretch.dino").data, 8,
-                    o->dino) == INFER_OK);
-  for (size_t i = 0; i < 8; i++) {
-    memcpy(o->fused + i * 128, o->clip + i * 48, 48 * sizeof(float));
-    memcpy(o->fused + i * 128 + 48, o->dino + i * 80, 80 * sizeof(float));
-    model->ctx->kernels->normalize(o->fused + i * 128, 128);
-  }
+    CHECK(vit_forward(model->clip, expect("pixels.stretch.clip").data, 8, o->clip) == INFER_OK);
+    CHECK(vit_forward(model->dinov2, expect("pixels.stretch.dino").data, 8, o->dino) == INFER_OK);
+    for (size_t i = 0; i < 8; i++) {
+        memcpy(o->fused + i * 128, o->clip + i * 48, 48 * sizeof(float));
+        memcpy(o->fused + i * 128 + 48, o->dino + i * 80, 80 * sizeof(float));
+        model->ctx->kernels->normalize(o->fused + i * 128, 128);
+    }
 }
 
 static void to_lonlat(const struct golden *latlon, double *lonlat) {
-  for (size_t i = 0; i < latlon->rows; i++) {
-    lonlat[2 * i] = (double)latlon->data[2 * i + 1];
-    lonlat[2 * i + 1] = (double)latlon->data[2 * i];
-  }
+    for (size_t i = 0; i < latlon->rows; i++) {
+        lonlat[2 * i] = (double)latlon->data[2 * i + 1];
+        lonlat[2 * i + 1] = (double)latlon->data[2 * i];
+    }
 }
 
 static void compute_heads(infer_model *model, struct outputs *o) {
-  CHECK(tempgeo_forward(model->tempgeo, expect("fused").data, 8, o->attended,
-                        o->frames) == INFER_OK);
-  static double lonlat[512 * 2];
-  struct golden points = expect("gallery.latlon"),
-                best = expect("query.latlon");
-  to_lonlat(&points, lonlat);
-  CHECK(location_forward(model->location, lonlat, points.rows, o->raw,
-                         o->points) == INFER_OK);
-  to_lonlat(&best, lonlat);
-  CHECK(location_forward(model->location, lonlat, best.rows, NULL, o->query) ==
-        INFER_OK);
-  CHECK(refiner_forward(model->refiner, expect("tempgeo.frames").data, o->query,
-                        8, o->refined) == INFER_OK);
+    CHECK(tempgeo_forward(model->tempgeo, expect("fused").data, 8, o->attended, o->frames) ==
+          INFER_OK);
+    static double lonlat[512 * 2];
+    struct golden points = expect("gallery.latlon"), best = expect("query.latlon");
+    to_lonlat(&points, lonlat);
+    CHECK(location_forward(model->location, lonlat, points.rows, o->raw, o->points) == INFER_OK);
+    to_lonlat(&best, lonlat);
+    CHECK(location_forward(model->location, lonlat, best.rows, NULL, o->query) == INFER_OK);
+    CHECK(refiner_forward(model->refiner, expect("tempgeo.frames").data, o->query, 8, o->refined) ==
+          INFER_OK);
 }
 
 /* false if this CPU does not run the set. */
-static bool compute_all(enum infer_kernel_set set, int threads,
-                        struct outputs *o) {
-  infer *ctx;
-  infer_model *model;
-  infer_options options = {.threads = threads, .kernels = set};
-  memset(o, 0, sizeof *o);
-  if (infer_open(&options, &ctx) != INFER_OK)
-    return false;
-  if (infer_model_load(ctx, model_path, 15, &model) != INFER_OK) {
-    printf("# %s\n", infer_message(ctx));
-    CHECK(false);
-  } else {
-    compute_towers(model, o);
-    compute_heads(model, o);
-    infer_model_close(model);
-  }
-  infer_close(ctx);
-  return true;
+static bool compute_all(enum infer_kernel_set set, int threads, struct outputs *o) {
+    infer *ctx;
+    infer_model *model;
+    infer_options options = {.threads = threads, .kernels = set};
+    memset(o, 0, sizeof *o);
+    if (infer_open(&options, &ctx) != INFER_OK) return false;
+    if (infer_model_load(ctx, model_path, 15, &model) != INFER_OK) {
+        printf("# %s\n", infer_message(ctx));
+        CHECK(false);
+    } else {
+        compute_towers(model, o);
+        compute_heads(model, o);
+        infer_model_close(model);
+    }
+    infer_close(ctx);
+    return true;
 }
 
 static void agree_with_pytorch(const struct outputs *o) {
-  agree("clip", o->clip, 0);
-  agree("dino", o->dino, 0);
-  agree("fused", o->fused, 1e-5);
-  agree("tempgeo.attended", o->attended, 0);
-  agree("tempgeo.frames", o->frames, 1e-5);
-  agree("gallery.unit.f64", o->points, 1e-5);
-  agree("refine.embedding", o->refined, 1e-5);
+    agree("clip", o->clip, 0);
+    agree("dino", o->dino, 0);
+    agree("fused", o->fused, 1e-5);
+    agree("tempgeo.attended", o->attended, 0);
+    agree("tempgeo.frames", o->frames, 1e-5);
+    agree("gallery.unit.f64", o->points, 1e-5);
+    agree("refine.embedding", o->refined, 1e-5);
 }
 
 static struct outputs some, other;
 
 TEST(plain_agrees_with_pytorch) {
-  REQUIRE(compute_all(INFER_KERNELS_PLAIN, 1, &some));
-  agree_with_pytorch(&some);
+    REQUIRE(compute_all(INFER_KERNELS_PLAIN, 1, &some));
+    agree_with_pytorch(&some);
 }
 
 TEST(avx2_agrees_with_pytorch) {
-  if (!compute_all(INFER_KERNELS_AVX2, 1, &some))
-    SKIP("this CPU has no AVX2");
-  agree_with_pytorch(&some);
+    if (!compute_all(INFER_KERNELS_AVX2, 1, &some)) SKIP("this CPU has no AVX2");
+    agree_with_pytorch(&some);
 }
 
 TEST(avx512_agrees_with_pytorch) {
-  if (!compute_all(INFER_KERNELS_AVX512, 1, &some))
-    SKIP("this CPU has no AVX-512");
-  agree_with_pytorch(&some);
+    if (!compute_all(INFER_KERNELS_AVX512, 1, &some)) SKIP("this CPU has no AVX-512");
+    agree_with_pytorch(&some);
 }
 
 TEST(threads_change_no_bit) {
-  static const int threads[] = {2, 3, 5};
-  for (enum infer_kernel_set set = INFER_KERNELS_PLAIN;
-       set <= INFER_KERNELS_AVX512; set++) {
-    if (!compute_all(set, 1, &some))
-      continue;
-    for (size_t i = 0; i < 3; i++) {
-      REQUIRE(compute_all(set, threads[i], &other));
-      CHECK(memcmp(&some, &other, sizeof some) == 0);
+    static const int threads[] = {2, 3, 5};
+    for (enum infer_kernel_set set = INFER_KERNELS_PLAIN; set <= INFER_KERNELS_AVX512; set++) {
+        if (!compute_all(set, 1, &some)) continue;
+        for (size_t i = 0; i < 3; i++) {
+            REQUIRE(compute_all(set, threads[i], &other));
+            CHECK(memcmp(&some, &other, sizeof some) == 0);
+        }
     }
-  }
+}
+
+/* From the PNGs on, through the recipe; pictures of every frame are in memory, as vt-frames has
+ * them. */
+static size_t read_frames(infer_picture *pictures, size_t most) {
+    infer_source *source;
+    infer_sampling sampling = {.mode = INFER_EVERY_DEFAULT};
+    size_t n = 0;
+    if (infer_source_open(main_ctx, FIXTURES "/frames", &sampling, &source) != INFER_OK) return 0;
+    for (infer_frame frame; n < most && infer_source_next(source, &frame) == INFER_OK; n++) {
+        size_t bytes = (size_t)frame.picture.width * (size_t)frame.picture.height * 3;
+        pictures[n] = frame.picture;
+        pictures[n].rgb = malloc(bytes);
+        if (!pictures[n].rgb) break;
+        memcpy(pictures[n].rgb, frame.picture.rgb, bytes);
+    }
+    infer_source_close(source);
+    return n;
+}
+
+TEST(pictures_to_refined_track) {
+    infer_model *model;
+    infer_picture pictures[9];
+    static float features[8 * 128], frames[8 * 64], gps[8 * 64], refined[8 * 64];
+    double lonlat[16];
+    struct golden best = expect("query.latlon");
+    size_t n = read_frames(pictures, 9);
+    CHECK(n == 8);
+    REQUIRE(n == 8 && infer_model_load(main_ctx, model_path, 15, &model) == INFER_OK);
+    CHECK(infer_pictures_encode(model, pictures, 8, features) == INFER_OK);
+    agree("fused", features, 1e-5);
+    CHECK(infer_frames_embed(model, features, 8, frames) == INFER_OK);
+    agree("tempgeo.frames", frames, 1e-5);
+    to_lonlat(&best, lonlat);
+    CHECK(infer_points_embed(model, lonlat, 8, gps) == INFER_OK);
+    CHECK(infer_track_refine(model, frames, gps, 8, refined) == INFER_OK);
+    agree("refine.embedding", refined, 1e-5);
+    infer_model_close(model);
+    for (size_t i = 0; i < n; i++) free(pictures[i].rgb);
 }
 
 /* One by one, and more than a batch holds. */
 TEST(batches_do_not_matter) {
-  infer_model *model;
-  static float one[20 * 48], many[20 * 48], pixels[20 * 3 * 56 * 56];
-  struct golden source = expect("pixels.stretch.clip");
-  REQUIRE(infer_model_load(main_ctx, model_path, INFER_PART_BACKBONES,
-                           &model) == INFER_OK);
-  for (size_t i = 0; i < 20; i++) {
-    memcpy(pixels + i * source.dim, source.data + i % 8 * source.dim,
-           source.dim * sizeof(float));
-    CHECK(vit_forward(model->clip, pixels + i * source.dim, 1, one + i * 48) ==
-          INFER_OK);
-  }
-  CHECK(vit_forward(model->clip, pixels, 20, many) == INFER_OK);
-  for (size_t i = 0; i < 20 * 48; i++)
-    CHECK_NEAR((double)one[i], (double)many[i], 2e-5);
-  CHECK(vit_forward(model->clip, pixels, 0, many) == INFER_OK);
-  infer_model_close(model);
+    infer_model *model;
+    static float one[20 * 48], many[20 * 48], pixels[20 * 3 * 56 * 56];
+    struct golden source = expect("pixels.stretch.clip");
+    REQUIRE(infer_model_load(main_ctx, model_path, INFER_PART_BACKBONES, &model) == INFER_OK);
+    for (size_t i = 0; i < 20; i++) {
+        memcpy(pixels + i * source.dim, source.data + i % 8 * source.dim,
+               source.dim * sizeof(float));
+        CHECK(vit_forward(model->clip, pixels + i * source.dim, 1, one + i * 48) == INFER_OK);
+    }
+    CHECK(vit_forward(model->clip, pixels, 20, many) == INFER_OK);
+    for (size_t i = 0; i < 20 * 48; i++) CHECK_NEAR((double)one[i], (double)many[i], 2e-5);
+    CHECK(vit_forward(model->clip, pixels, 0, many) == INFER_OK);
+    infer_model_close(model);
 }
 
 TEST(thousands_of_points) {
-  enum { N = 5000 };
-  infer_model *model;
-  static double lonlat[N * 2];
-  static float many[N * 64], one[64];
-  REQUIRE(infer_model_load(main_ctx, model_path, INFER_PART_LOCATION, &model) ==
-          INFER_OK);
-  for (size_t i = 0; i < N; i++) {
-    lonlat[2 * i] = -180 + 360.0 * (double)i / N;
-    lonlat[2 * i + 1] = 90 * sin((double)i);
-  }
-  REQUIRE(infer_points_embed(model, lonlat, N, many) == INFER_OK);
-  for (size_t i = 0; i < N; i += 123) {
-    CHECK(infer_points_embed(model, lonlat + 2 * i, 1, one) == INFER_OK);
-    for (size_t d = 0; d < 64; d++)
-      CHECK_NEAR((double)many[i * 64 + d], (double)one[d], 2e-6);
-  }
-  infer_model_close(model);
+    enum { N = 5000 };
+    infer_model *model;
+    static double lonlat[N * 2];
+    static float many[N * 64], one[64];
+    REQUIRE(infer_model_load(main_ctx, model_path, INFER_PART_LOCATION, &model) == INFER_OK);
+    for (size_t i = 0; i < N; i++) {
+        lonlat[2 * i] = -180 + 360.0 * (double)i / N;
+        lonlat[2 * i + 1] = 90 * sin((double)i);
+    }
+    REQUIRE(infer_points_embed(model, lonlat, N, many) == INFER_OK);
+    for (size_t i = 0; i < N; i += 123) {
+        CHECK(infer_points_embed(model, lonlat + 2 * i, 1, one) == INFER_OK);
+        for (size_t d = 0; d < 64; d++) CHECK_NEAR((double)many[i * 64 + d], (double)one[d], 2e-6);
+    }
+    infer_model_close(model);
 }
 
 TEST(inputs_are_checked) {
-  infer_model *model;
-  static float rows[65 * 128], out[65 * 64];
-  double bad[4] = {9.5, 47.1, 9.5, (double)NAN};
-  REQUIRE(infer_model_load(main_ctx, model_path, 15, &model) == INFER_OK);
-  CHECK(infer_points_embed(model, bad, 2, out) == INFER_EVALUE);
-  CHECK_TEXT(infer_message(main_ctx),
-             "point 1: longitude or latitude is not a finite number");
-  rows[2 * 128 + 5] = INFINITY;
-  CHECK(infer_frames_embed(model, rows, 3, out) == INFER_EVALUE);
-  CHECK_TEXT(infer_message(main_ctx),
-             "features: row 2, value 5 is not a finite number");
-  CHECK(infer_track_refine(model, rows, rows + 128, 5, out) == INFER_EVALUE);
-  CHECK(infer_frames_embed(model, rows, 65, out) == INFER_EUSAGE);
-  CHECK_TEXT(
-      infer_message(main_ctx),
-      "65 frames at once, but TempGeo has positions for 64: use windows");
-  infer_picture none = {.width = 4, .height = 4};
-  CHECK(infer_pictures_encode(model, &none, 1, out) == INFER_EVALUE);
-  CHECK_TEXT(infer_message(main_ctx), "picture 0 is empty");
-  infer_model_close(model);
+    infer_model *model;
+    static float rows[65 * 128], out[65 * 64];
+    double bad[4] = {9.5, 47.1, 9.5, (double)NAN};
+    REQUIRE(infer_model_load(main_ctx, model_path, 15, &model) == INFER_OK);
+    CHECK(infer_points_embed(model, bad, 2, out) == INFER_EVALUE);
+    CHECK_TEXT(infer_message(main_ctx), "point 1: longitude or latitude is not a finite number");
+    rows[2 * 128 + 5] = INFINITY;
+    CHECK(infer_frames_embed(model, rows, 3, out) == INFER_EVALUE);
+    CHECK_TEXT(infer_message(main_ctx), "features: row 2, value 5 is not a finite number");
+    CHECK(infer_track_refine(model, rows, rows + 128, 5, out) == INFER_EVALUE);
+    CHECK(infer_frames_embed(model, rows, 65, out) == INFER_EUSAGE);
+    CHECK_TEXT(infer_message(main_ctx),
+               "65 frames at once, but TempGeo has positions for 64: use windows");
+    infer_picture none = {.width = 4, .height = 4};
+    CHECK(infer_pictures_encode(model, &none, 1, out) == INFER_EVALUE);
+    CHECK_TEXT(infer_message(main_ctx), "picture 0 is empty");
+    infer_model_close(model);
 }
 
 TEST(a_part_not_loaded_is_named) {
-  infer_model *model;
-  float out[64], rows[128] = {0};
-  REQUIRE(infer_model_load(main_ctx, model_path, INFER_PART_LOCATION, &model) ==
-          INFER_OK);
-  CHECK(infer_frames_embed(model, rows, 1, out) == INFER_EMODEL);
-  CHECK(infer_track_refine(model, rows, rows, 1, out) == INFER_EMODEL);
-  CHECK_TEXT(infer_message(main_ctx),
-             "the model has no GeoRefiner, or it was not loaded");
-  infer_model_close(model);
+    infer_model *model;
+    float out[64], rows[128] = {0};
+    REQUIRE(infer_model_load(main_ctx, model_path, INFER_PART_LOCATION, &model) == INFER_OK);
+    CHECK(infer_frames_embed(model, rows, 1, out) == INFER_EMODEL);
+    CHECK(infer_track_refine(model, rows, rows, 1, out) == INFER_EMODEL);
+    CHECK_TEXT(infer_message(main_ctx), "the model has no GeoRefiner, or it was not loaded");
+    infer_model_close(model);
 }
 
 static bool prepare(void) {
-  if (!mkdtemp(folder))
+    if (!mkdtemp(folder)) return false;
+    snprintf(model_path, sizeof model_path, "%s/model", folder);
+    infer_import what = {.clip = TINY "/clip",
+                         .dinov2 = TINY "/dinov2",
+                         .heads = TINY "/heads.safetensors",
+                         .tempgeo_heads = 4,
+                         .refiner_heads = 4,
+                         .output = model_path};
+    if (infer_open(NULL, &main_ctx) != INFER_OK) return false;
+    if (infer_model_import(main_ctx, &what) == INFER_OK &&
+        weights_open(main_ctx, FIXTURES "/golden.safetensors", &golden) == INFER_OK)
+        return true;
+    printf("# %s\n", infer_message(main_ctx));
     return false;
-  snprintf(model_path, sizeof model_path, "%s/model", folder);
-  infer_import what = {.clip = TINY "/clip",
-                       .dinov2 = TINY "/dinov2",
-                       .heads = TINY "/heads.safetensors",
-                       .tempgeo_heads = 4,
-                       .refiner_heads = 4,
-                       .output = model_path};
-  if (infer_open(NULL, &main_ctx) != INFER_OK)
-    return false;
-  if (infer_model_import(main_ctx, &what) == INFER_OK &&
-      weights_open(main_ctx, FIXTURES "/golden.safetensors", &golden) ==
-          INFER_OK)
-    return true;
-  printf("# %s\n", infer_message(main_ctx));
-  return false;
 }
 
 static void clean_up(void) {
-  char command[128];
-  snprintf(command, sizeof command, "rm -rf %s", folder);
-  if (system(command) != 0)
-    printf("# %s is left\n", folder);
-  weights_close(golden);
-  infer_close(main_ctx);
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    if (system(command) != 0) printf("# %s is left\n", folder);
+    weights_close(golden);
+    infer_close(main_ctx);
 }
 
 int main(void) {
-  if (!prepare())
-    return 1;
-  RUN(plain_agrees_with_pytorch);
-  RUN(avx2_agrees_with_pytorch);
-  RUN(avx512_agrees_with_pytorch);
-  RUN(threads_change_no_bit);
-  RUN(batches_do_not_matter);
-  RUN(thousands_of_points);
-  RUN(inputs_are_checked);
-  RUN(a_part_not_loaded_is_named);
-  clean_up();
-  return test_finish();
+    if (!prepare()) return 1;
+    RUN(plain_agrees_with_pytorch);
+    RUN(avx2_agrees_with_pytorch);
+    RUN(avx512_agrees_with_pytorch);
+    RUN(threads_change_no_bit);
+    RUN(pictures_to_refined_track);
+    RUN(batches_do_not_matter);
+    RUN(thousands_of_points);
+    RUN(inputs_are_checked);
+    RUN(a_part_not_loaded_is_named);
+    clean_up();
+    return test_finish();
 }
