@@ -48,7 +48,7 @@ const char *gallery_describe(int status) {
     return "unknown status";
 }
 
-int gallery_fail(gallery_context *ctx, int status, const char *format, ...) {
+int(gallery_fail)(gallery_context *ctx, int status, const char *format, ...) {
     va_list args;
     va_start(args, format);
     vsnprintf(ctx->message, sizeof ctx->message, format, args);
@@ -56,7 +56,7 @@ int gallery_fail(gallery_context *ctx, int status, const char *format, ...) {
     return status;
 }
 
-int gallery_fail_errno(gallery_context *ctx, const char *path) {
+int(gallery_fail_errno)(gallery_context *ctx, const char *path) {
     int number = errno;
     int status = number == ENOMEM                       ? GALLERY_ENOMEM
                  : number == EEXIST                     ? GALLERY_EEXIST
@@ -65,6 +65,6 @@ int gallery_fail_errno(gallery_context *ctx, const char *path) {
     return gallery_fail(ctx, status, "%s: %s", path, strerror(number));
 }
 
-int gallery_fail_memory(gallery_context *ctx, size_t bytes) {
+int(gallery_fail_memory)(gallery_context *ctx, size_t bytes) {
     return gallery_fail(ctx, GALLERY_ENOMEM, "out of memory: %zu bytes were asked for", bytes);
 }

@@ -18,6 +18,15 @@ int gallery_fail(gallery_context *ctx, int status, const char *format, ...)
 int gallery_fail_errno(gallery_context *ctx, const char *path);
 int gallery_fail_memory(gallery_context *ctx, size_t bytes);
 
+/* Tells the compiler that a failure is never GALLERY_OK, so that it sees which variables are set.
+ */
+static inline int gallery_failed(int status) {
+    return status == GALLERY_OK ? GALLERY_EUSAGE : status;
+}
+#define gallery_fail(...) gallery_failed(gallery_fail(__VA_ARGS__))
+#define gallery_fail_errno(ctx, path) gallery_failed(gallery_fail_errno(ctx, path))
+#define gallery_fail_memory(ctx, bytes) gallery_failed(gallery_fail_memory(ctx, bytes))
+
 /* Forward a status: from a function without, and with, a cleanup label `done` and an int `status`.
  */
 #define GALLERY_TRY(call)                                  \

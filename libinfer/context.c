@@ -79,7 +79,7 @@ const char *infer_describe(int status) {
     return "unknown status";
 }
 
-int infer_fail(infer *ctx, int status, const char *format, ...) {
+int(infer_fail)(infer *ctx, int status, const char *format, ...) {
     va_list args;
     va_start(args, format);
     vsnprintf(ctx->message, sizeof ctx->message, format, args);
@@ -87,12 +87,12 @@ int infer_fail(infer *ctx, int status, const char *format, ...) {
     return status;
 }
 
-int infer_fail_errno(infer *ctx, const char *path) {
+int(infer_fail_errno)(infer *ctx, const char *path) {
     int number = errno;
     int status = number == ENOMEM ? INFER_ENOMEM : number == EEXIST ? INFER_EEXIST : INFER_EIO;
     return infer_fail(ctx, status, "%s: %s", path, strerror(number));
 }
 
-int infer_fail_memory(infer *ctx, size_t bytes) {
+int(infer_fail_memory)(infer *ctx, size_t bytes) {
     return infer_fail(ctx, INFER_ENOMEM, "out of memory: %zu bytes were asked for", bytes);
 }

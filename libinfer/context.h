@@ -22,6 +22,14 @@ int infer_fail(infer *ctx, int status, const char *format, ...)
 int infer_fail_errno(infer *ctx, const char *path);
 int infer_fail_memory(infer *ctx, size_t bytes);
 
+/* Tells the compiler that a failure is never INFER_OK, so that it sees which variables are set. */
+static inline int infer_failed(int status) {
+    return status == INFER_OK ? INFER_EUSAGE : status;
+}
+#define infer_fail(...) infer_failed(infer_fail(__VA_ARGS__))
+#define infer_fail_errno(ctx, path) infer_failed(infer_fail_errno(ctx, path))
+#define infer_fail_memory(ctx, bytes) infer_failed(infer_fail_memory(ctx, bytes))
+
 /* Forward a status: from a function without, and with, a cleanup label `done` and an int `status`.
  */
 #define INFER_TRY(call)                                  \

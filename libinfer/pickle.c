@@ -98,6 +98,8 @@ __attribute__((format(printf, 2, 3))) static int bad_pickle(struct machine *m, c
     return infer_fail(m->ctx, INFER_EFORMAT, "%s: data.pkl, byte %zu: %s", m->path, m->opcode_at,
                       what);
 }
+/* Not inlined, so that the compiler would not see that it always fails. */
+#define bad_pickle(...) infer_failed(bad_pickle(__VA_ARGS__))
 
 /* ------------------------------------------------------------------- bytes, objects, stack, memo
  */
@@ -304,7 +306,7 @@ static int run_empty(struct machine *m, unsigned char opcode) {
     enum pickle_kind kind = opcode == '}'   ? PICKLE_DICT
                             : opcode == ']' ? PICKLE_LIST
                                             : PICKLE_TUPLE;
-    return push(m, (struct pickle_object){.kind = kind});
+    return push(m, (struct pickle_object){.kind = (uint8_t)kind});
 }
 
 static int run_tuple(struct machine *m, unsigned char opcode) {

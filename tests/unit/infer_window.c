@@ -89,7 +89,7 @@ static size_t run(infer_window *window, const float *rows, size_t n, size_t grab
 }
 
 static void compare(size_t n, size_t length, size_t grab, infer_window *window) {
-    float rows[MAX_ROWS * IN], out[(MAX_ROWS + 3) * OUT];
+    float rows[MAX_ROWS * IN] = {0}, out[(MAX_ROWS + 3) * OUT];
     double expected[MAX_ROWS * OUT];
     fill(rows, n, length + grab);
     oracle(rows, n, length, expected);
