@@ -4,6 +4,10 @@
  * New points are staged first, in order of their ids and without embeddings, then embedded block by
  * block: memory stays bounded for any input, and a run that was interrupted goes on where it
  * stopped. Readers see one consistent snapshot. Format: schemas/gallery.md, vt-gallery(5).
+ *
+ * A process opens a gallery once at a time: LMDB's locks belong to the process, and the first close
+ * would drop them for all. GALLERY-lock, beside the file, is LMDB's table of readers; who cannot
+ * write it reads all the same, but then keeps writers out (and gets GALLERY_EBUSY beside one).
  */
 #ifndef GALLERY_STORE_H
 #define GALLERY_STORE_H
@@ -18,9 +22,9 @@ typedef struct gallery gallery;
 enum gallery_dtype { GALLERY_F16 = 1, GALLERY_F32 = 2 };
 
 typedef struct gallery_setup { /* what a new gallery is made for */
-    char location_id[17];
-    int dim;
-    enum gallery_dtype dtype;
+    char location_id[17];      /* 16 hexadecimal digits */
+    int dim;                   /* 1 to 8192 */
+    enum gallery_dtype dtype;  /* 0: float16 when it is made, any when it is there */
 } gallery_setup;
 
 typedef struct gallery_info {
@@ -30,25 +34,28 @@ typedef struct gallery_info {
     unsigned long long blocks;
     unsigned long long indexed_blocks; /* whose patch in the index is up to date */
     unsigned long long bytes;          /* of the file */
-    double west, south, east, north;   /* extent in degrees, as intervals on the plane */
+    double west, south, east, north; /* extent in degrees, as intervals on the plane; 0 if empty */
 } gallery_info;
 
 /* Opens an existing gallery for reading; works on a read-only file system. Refuses a file without
  * our magic or of a newer version. */
 int gallery_open(gallery_context *ctx, const char *path, gallery **g);
 
-/* Opens one for writing, making it for `setup` if it is not there (setup NULL: it must be). One
- * writer at a time: GALLERY_EBUSY at once. GALLERY_EMISMATCH if it was made for another encoder. */
+/* Opens one for writing, making it for `setup` if it is not there (setup NULL: it must be); it
+ * appears whole or not at all. One writer at a time: GALLERY_EBUSY at once. GALLERY_EMISMATCH if it
+ * was made for another encoder, or keeps embeddings in another type. */
 int gallery_open_writer(gallery_context *ctx, const char *path, const gallery_setup *setup,
                         gallery **g);
 void gallery_close(gallery *g);
 
-/* Moves a reader to the newest snapshot. */
+/* Moves a reader to the newest snapshot; a writer always works on the newest. */
 int gallery_renew(gallery *g);
 
 int gallery_stat(gallery *g, gallery_info *info);
 
-/* Adds points, or new attributes of known ones, to the stage, in one transaction. */
+/* Adds points, or new attributes of known ones, to the stage, in one transaction; a point staged
+ * again replaces the first. Coordinates must be canonical, and ids theirs: else GALLERY_EVALUE and
+ * nothing staged. Properties are at most 1 MiB; a known point staged without any keeps its own. */
 int gallery_stage(gallery *g, const gallery_point *points, size_t n);
 
 /* Computes embeddings. lonlat: double [n][2]; out: float [n][dim]. 0: done. */
@@ -61,12 +68,19 @@ typedef struct gallery_changes {
     unsigned long long added, updated, unchanged;
 } gallery_changes;
 
-/* Embeds what is staged and is not in the gallery yet, and commits as it goes. A failed `embed`
- * returns GALLERY_EUSAGE with nothing lost. */
+/* How many points gallery_embed_staged embeds at once and commits together: 4096 unless set.
+ * Memory is about 8 kB each. */
+void gallery_set_batch(gallery *g, size_t points);
+
+/* Embeds what is staged and is not in the gallery yet, and commits as it goes. `embed` gets
+ * canonical coordinates in order of ids and answers unit vectors, which is checked
+ * (GALLERY_EVALUE). If it fails, or `progress` stops the work: GALLERY_EUSAGE, GALLERY_END, with
+ * all that was committed kept and the rest still staged. */
 int gallery_embed_staged(gallery *g, gallery_embed_fn embed, gallery_progress_fn progress,
                          void *user, gallery_changes *changes);
 
-/* Brings the index up to date: the patches of changed blocks only. *built: how many. */
+/* Brings the index up to date: the patches of changed blocks only. *built: how many. GALLERY_END
+ * if `progress` stopped it. */
 int gallery_index_build(gallery *g, gallery_progress_fn progress, void *user,
                         unsigned long long *built);
 

@@ -1,0 +1,304 @@
+#include "environment.h"
+#include "context.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define READERS_MAX 510
+#define DATABASES_MAX 16
+#define MAP_START ((size_t)16 << 20)
+
+int gallery_fail_lmdb(gallery_context *ctx, const char *shown, int code) {
+    switch (code) {
+    case MDB_READERS_FULL:
+        return gallery_fail(ctx, GALLERY_EFULL,
+                            "%s: %d readers have it open, which is the most; wait until one ends",
+                            shown, READERS_MAX);
+    case MDB_MAP_FULL:
+        return gallery_fail(ctx, GALLERY_EFULL, "%s: its memory map cannot grow any more", shown);
+    case ENOSPC:
+    case EDQUOT:
+        return gallery_fail(ctx, GALLERY_EFULL,
+                            "%s: the disk is full; make room and run the same again, what was "
+                            "committed is safe",
+                            shown);
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+        return gallery_fail(ctx, GALLERY_EFORMAT, "%s: not a gallery", shown);
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INCOMPATIBLE:
+    case MDB_BAD_VALSIZE:
+    case MDB_CURSOR_FULL:
+        return gallery_fail(ctx, GALLERY_EFORMAT, "%s: damaged (%s); restore it from a copy", shown,
+                            mdb_strerror(code));
+    case ENOMEM:
+        return gallery_fail(ctx, GALLERY_ENOMEM, "%s: no memory to map the gallery", shown);
+    default: return gallery_fail(ctx, GALLERY_EIO, "%s: %s", shown, mdb_strerror(code));
+    }
+}
+
+/* --------------------------------------------------------------------- check */
+
+/* What of LMDB 0.9's meta page (64-bit, native byte order) is needed to see that its pages are in
+ * the file; `struct MDB_meta` behind a page header of 16 bytes. */
+struct head {
+    uint64_t page_number;
+    uint16_t pad, flags;
+    uint32_t unused;
+    uint32_t magic, version;
+    uint64_t address, map_size;
+    struct {
+        uint32_t pad;
+        uint16_t flags, depth;
+        uint64_t branch, leaf, overflow, entries, root;
+    } trees[2];
+    uint64_t last_page, transaction;
+};
+_Static_assert(sizeof(struct head) == 152, "as LMDB lays it out");
+
+static bool is_head(const struct head *h) {
+    return h->magic == 0xBEEFC0DEu && h->version == 1 && (h->flags & 8);
+}
+
+/* NULL, or why LMDB must not see the file. */
+static const char *wrong_head(int fd) {
+    struct head heads[2];
+    struct stat st;
+    if (pread(fd, &heads[0], sizeof *heads, 0) != (ssize_t)sizeof *heads || !is_head(heads))
+        return "not a gallery";
+    uint64_t page = heads[0].trees[0].pad; /* LMDB keeps the page size there */
+    if (page < 512 || page > 32768 || (page & (page - 1))) return "damaged: impossible page size";
+    if (pread(fd, &heads[1], sizeof *heads, (off_t)page) != (ssize_t)sizeof *heads ||
+        !is_head(heads + 1) || heads[1].trees[0].pad != page)
+        return "damaged: no second head";
+    if (fstat(fd, &st)) return "cannot be measured";
+    const struct head *h = &heads[heads[1].transaction > heads[0].transaction];
+    uint64_t pages = (uint64_t)st.st_size / page;
+    if ((uint64_t)st.st_size % page || h->last_page >= pages)
+        return "truncated: shorter than its pages; restore it from a copy";
+    for (int i = 0; i < 2; i++)
+        if (h->trees[i].root != UINT64_MAX && h->trees[i].root > h->last_page)
+            return "damaged: a tree outside the file";
+    return NULL;
+}
+
+int gallery_environment_check(gallery_context *ctx, const char *path, const char *shown) {
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), status = GALLERY_OK;
+    if (fd < 0) return gallery_fail_errno(ctx, shown);
+    const char *wrong = NULL;
+    if (fstat(fd, &st))
+        status = gallery_fail_errno(ctx, shown);
+    else if (!S_ISREG(st.st_mode))
+        wrong = "not a regular file";
+    else if (sizeof(size_t) == 8)
+        wrong = wrong_head(fd);
+    close(fd);
+    return wrong ? gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", shown, wrong) : status;
+}
+
+/* ---------------------------------------------------------------------- open */
+
+static int open_env(const char *path, unsigned flags, size_t map_size, MDB_env **env) {
+    int rc = mdb_env_create(env);
+    if (rc) return rc;
+    if (!(rc = mdb_env_set_maxdbs(*env, DATABASES_MAX)) &&
+        !(rc = mdb_env_set_maxreaders(*env, READERS_MAX)) &&
+        !(rc = mdb_env_set_mapsize(*env, map_size)))
+        rc = mdb_env_open(*env, path, MDB_NOSUBDIR | MDB_NOTLS | flags, 0666);
+    if (rc) {
+        mdb_env_close(*env);
+        *env = NULL;
+    }
+    return rc;
+}
+
+static int take_lock(gallery_context *ctx, const char *path, const char *shown, int kind,
+                     struct gallery_environment *e) {
+    e->lock_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (e->lock_fd < 0) return gallery_fail_errno(ctx, shown);
+    if (!flock(e->lock_fd, kind | LOCK_NB)) return GALLERY_OK;
+    if (errno != EWOULDBLOCK) return gallery_fail_errno(ctx, shown);
+    if (kind == LOCK_SH)
+        return gallery_fail(ctx, GALLERY_EBUSY,
+                            "%s: it is being written, and %s-lock, which a reader beside a writer "
+                            "needs, is not writable",
+                            shown, shown);
+    return gallery_fail(ctx, GALLERY_EBUSY,
+                        "%s: another process is writing to it, or reads it without access to "
+                        "%s-lock; try again when it has ended",
+                        shown, shown);
+}
+
+/* Where the lock file can be neither made nor written (a read-only file system, another user's
+ * gallery), LMDB's table of readers is out of reach, and MDB_NOLOCK alone would let a writer reuse
+ * pages under us. So such a reader holds a shared flock, which keeps writers out. */
+static int open_unlisted(gallery_context *ctx, const char *path, const char *shown, size_t size,
+                         struct gallery_environment *e) {
+    GALLERY_TRY(take_lock(ctx, path, shown, LOCK_SH, e));
+    int rc = open_env(path, MDB_RDONLY | MDB_NOLOCK, size, &e->env);
+    return rc ? gallery_fail_lmdb(ctx, shown, rc) : GALLERY_OK;
+}
+
+static int open_listed(gallery_context *ctx, const char *path, const char *shown, size_t size,
+                       bool write, struct gallery_environment *e) {
+    struct statvfs fs;
+    if (!write && !statvfs(path, &fs) && (fs.f_flag & ST_RDONLY))
+        return open_unlisted(ctx, path, shown, size, e);
+    int rc = open_env(path, write ? 0 : MDB_RDONLY, size, &e->env);
+    if (!write && (rc == EACCES || rc == EPERM || rc == EROFS))
+        return open_unlisted(ctx, path, shown, size, e);
+    if (rc) return gallery_fail_lmdb(ctx, shown, rc);
+    int dead;
+    mdb_reader_check(e->env, &dead); /* what died without closing would keep old pages alive */
+    return GALLERY_OK;
+}
+
+int gallery_environment_open(gallery_context *ctx, const char *path, const char *shown, bool write,
+                             struct gallery_environment *e) {
+    struct stat st;
+    int status = GALLERY_OK;
+    *e = (struct gallery_environment){.lock_fd = -1};
+    if (write) GALLERY_GO(take_lock(ctx, path, shown, LOCK_EX, e));
+    GALLERY_GO(gallery_environment_check(ctx, path, shown));
+    if (stat(path, &st)) {
+        status = gallery_fail_errno(ctx, shown);
+        goto done;
+    }
+    size_t size = (size_t)st.st_size;
+    if (write && size < MAP_START) size = MAP_START;
+    status = open_listed(ctx, path, shown, size, write, e);
+done:
+    if (status != GALLERY_OK) gallery_environment_close(e);
+    return status;
+}
+
+void gallery_environment_close(struct gallery_environment *e) {
+    if (e->env) mdb_env_close(e->env);
+    if (e->lock_fd >= 0) close(e->lock_fd);
+    *e = (struct gallery_environment){.lock_fd = -1};
+}
+
+int gallery_environment_grow(gallery_context *ctx, const char *shown,
+                             struct gallery_environment *e) {
+    MDB_envinfo info;
+    int rc = mdb_env_info(e->env, &info);
+    if (!rc && info.me_mapsize > SIZE_MAX / 2) rc = MDB_MAP_FULL;
+    if (!rc) rc = mdb_env_set_mapsize(e->env, info.me_mapsize * 2);
+    return rc ? gallery_fail_lmdb(ctx, shown, rc) : GALLERY_OK;
+}
+
+int gallery_environment_extend(const struct gallery_environment *e) {
+    MDB_envinfo info;
+    MDB_stat page;
+    struct stat st;
+    mdb_filehandle_t fd;
+    int rc = mdb_env_info(e->env, &info);
+    if (!rc) rc = mdb_env_stat(e->env, &page);
+    if (!rc) rc = mdb_env_get_fd(e->env, &fd);
+    if (rc) return rc;
+    off_t need = (off_t)((info.me_last_pgno + 1) * page.ms_psize);
+    if (fstat(fd, &st)) return errno;
+    return st.st_size < need && ftruncate(fd, need) ? errno : 0;
+}
+
+int gallery_environment_begin(struct gallery_environment *e, unsigned flags, MDB_txn **txn) {
+    int rc = mdb_txn_begin(e->env, NULL, flags, txn);
+    if (rc == MDB_MAP_RESIZED && !(rc = mdb_env_set_mapsize(e->env, 0)))
+        rc = mdb_txn_begin(e->env, NULL, flags, txn);
+    return rc;
+}
+
+int gallery_environment_renew(struct gallery_environment *e, MDB_txn *txn) {
+    mdb_txn_reset(txn);
+    int rc = mdb_txn_renew(txn);
+    if (rc == MDB_MAP_RESIZED && !(rc = mdb_env_set_mapsize(e->env, 0))) rc = mdb_txn_renew(txn);
+    return rc;
+}
+
+/* -------------------------------------------------------------------- create */
+
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (!slash) return strdup(".");
+    return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+struct hidden { /* a file that nobody else can open yet */
+    int fd;
+    char *name;     /* NULL: it has none, so that not even SIGKILL leaves anything behind */
+    char reach[40]; /* a path that leads to it */
+};
+
+static int make_hidden(gallery_context *ctx, const char *path, struct hidden *h) {
+    char *folder = folder_of(path);
+    if (!folder) return gallery_fail_memory(ctx, strlen(path));
+    h->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
+    free(folder);
+    if (h->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
+        if (asprintf(&h->name, "%s.XXXXXX", path) < 0) {
+            h->name = NULL;
+            return gallery_fail_memory(ctx, strlen(path));
+        }
+        h->fd = mkostemp(h->name, O_CLOEXEC);
+        mode_t mask = umask(0);
+        umask(mask);
+        if (h->fd >= 0 && fchmod(h->fd, 0666 & ~mask)) { /* 0600 is narrower, which is safe */
+        }
+    }
+    if (h->fd < 0) return gallery_fail_errno(ctx, path);
+    snprintf(h->reach, sizeof h->reach, "/proc/self/fd/%d", h->fd);
+    return GALLERY_OK;
+}
+
+static int place_hidden(gallery_context *ctx, const char *path, struct hidden *h) {
+    int rc = h->name ? link(h->name, path)
+                     : linkat(AT_FDCWD, h->reach, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
+    if (rc && errno != EEXIST) return gallery_fail_errno(ctx, path);
+    char *folder = folder_of(path);
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    free(folder);
+    if (fd < 0) return gallery_fail_errno(ctx, path);
+    rc = fsync(fd);
+    close(fd);
+    return rc ? gallery_fail_errno(ctx, path) : GALLERY_OK;
+}
+
+static int fill_hidden(const struct hidden *h, int (*fill)(MDB_txn *txn, void *user), void *user) {
+    struct gallery_environment e = {.lock_fd = -1};
+    MDB_txn *txn = NULL;
+    /* No other process can know this file: there is nobody to lock out. */
+    int rc = open_env(h->name ? h->name : h->reach, MDB_NOLOCK, MAP_START, &e.env);
+    if (!rc) rc = mdb_txn_begin(e.env, NULL, 0, &txn);
+    if (!rc) rc = fill(txn, user);
+    if (!rc) {
+        rc = mdb_txn_commit(txn);
+        txn = NULL;
+    }
+    if (!rc) rc = gallery_environment_extend(&e);
+    if (txn) mdb_txn_abort(txn);
+    if (e.env) mdb_env_close(e.env);
+    return rc;
+}
+
+int gallery_environment_create(gallery_context *ctx, const char *path,
+                               int (*fill)(MDB_txn *txn, void *user), void *user) {
+    struct hidden h = {.fd = -1};
+    int status = GALLERY_OK;
+    GALLERY_GO(make_hidden(ctx, path, &h));
+    int rc = fill_hidden(&h, fill, user);
+    status = rc ? gallery_fail_lmdb(ctx, path, rc) : place_hidden(ctx, path, &h);
+done:
+    if (h.name && h.fd >= 0) unlink(h.name);
+    if (h.fd >= 0) close(h.fd);
+    free(h.name);
+    return status;
+}

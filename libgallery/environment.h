@@ -1,0 +1,48 @@
+/* environment.h - inside libgallery: the LMDB file of a gallery, made, checked, opened, grown. */
+#ifndef GALLERY_ENVIRONMENT_H
+#define GALLERY_ENVIRONMENT_H
+
+#include "gallery.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <lmdb.h>
+
+/* Writers on this machine exclude each other by flock on the data file. (LMDB's own mutex would
+ * make the second one wait; its lock file is not for us: closing it drops LMDB's locks.) */
+struct gallery_environment {
+    MDB_env *env;
+    int lock_fd; /* holds the lock; -1: none */
+};
+
+/* Checks the file's head before LMDB, which trusts it, maps it: GALLERY_EFORMAT for what is no LMDB
+ * file, or shorter than its pages. `shown` stands in messages. */
+int gallery_environment_check(gallery_context *ctx, const char *path, const char *shown);
+
+/* path: without symbolic links, as the lock file lies beside it. */
+int gallery_environment_open(gallery_context *ctx, const char *path, const char *shown, bool write,
+                             struct gallery_environment *e);
+void gallery_environment_close(struct gallery_environment *e);
+
+/* Makes a file with what `fill` puts into its first transaction (an LMDB code is its answer); it
+ * appears whole or not at all. A file that is there already is left alone, and no error. */
+int gallery_environment_create(gallery_context *ctx, const char *path,
+                               int (*fill)(MDB_txn *txn, void *user), void *user);
+
+/* Doubles the map; no transaction may be open. */
+int gallery_environment_grow(gallery_context *ctx, const char *shown,
+                             struct gallery_environment *e);
+
+/* Makes the file as long as its pages, which LMDB does not where the last ones are free: so that a
+ * shorter file is a truncated one. */
+int gallery_environment_extend(const struct gallery_environment *e);
+
+/* Begins a transaction; follows a map that another process has grown. Answers LMDB's code. */
+int gallery_environment_begin(struct gallery_environment *e, unsigned flags, MDB_txn **txn);
+int gallery_environment_renew(struct gallery_environment *e, MDB_txn *txn);
+
+/* An LMDB code or errno as our status, with a text that says what to do. */
+int gallery_fail_lmdb(gallery_context *ctx, const char *shown, int code);
+
+#endif

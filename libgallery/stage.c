@@ -1,0 +1,478 @@
+/* stage.c - points on their way into the gallery: staged, embedded, merged into blocks.
+ *
+ * A batch is read and embedded outside any write transaction, then merged within one that also
+ * takes it off the stage: a crash loses at most a batch's computing, and a full map costs nothing.
+ */
+#include "storage.h"
+#include "geodesy.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A batch ends early where its attributes take more. */
+#define BATCH_TEXT_BYTES ((size_t)32 << 20)
+/* float32 sums of 512 squares stay well within it. */
+#define UNIT_TOLERANCE 1e-4
+
+/* --------------------------------------------------------------------- stage */
+
+static int check_point(gallery *g, const gallery_point *p) {
+    double lon = p->lon_deg, lat = p->lat_deg;
+    if (!gallery_canonical(&lon, &lat) || lon != p->lon_deg || lat != p->lat_deg)
+        return gallery_fail(g->ctx, GALLERY_EVALUE, "%s: %.9g, %.9g is not a canonical coordinate",
+                            g->path, p->lon_deg, p->lat_deg);
+    if (p->id != gallery_point_id(lon, lat))
+        return gallery_fail(g->ctx, GALLERY_EVALUE,
+                            "%s: %016" PRIx64 " is not the id of %.7f, %.7f", g->path, p->id, lon,
+                            lat);
+    if (p->properties && strlen(p->properties) > GALLERY_ATTRIBUTES_MAX_BYTES)
+        return gallery_fail(g->ctx, GALLERY_EVALUE,
+                            "%s: point %.7f, %.7f has attributes of more than %zu bytes", g->path,
+                            lon, lat, GALLERY_ATTRIBUTES_MAX_BYTES);
+    return GALLERY_OK;
+}
+
+struct staging {
+    const gallery_point *points;
+    size_t n;
+};
+
+static int stage_all(gallery *g, MDB_txn *txn, void *user) {
+    const struct staging *s = user;
+    for (size_t i = 0; i < s->n; i++) {
+        const char *text = s->points[i].properties;
+        size_t length = text ? strlen(text) : 0;
+        uint8_t id[GALLERY_KEY_BYTES];
+        gallery_key_encode(s->points[i].id, id);
+        MDB_val key = {sizeof id, id}, value = {GALLERY_STAGE_HEADER + length, NULL};
+        int rc = mdb_put(txn, g->stage_db, &key, &value, MDB_RESERVE);
+        if (rc) return gallery_fail_store(g, rc);
+        gallery_stage_encode(text, length, value.mv_data);
+    }
+    return GALLERY_OK;
+}
+
+static int require_writer(gallery *g) {
+    return g->writer
+               ? GALLERY_OK
+               : gallery_fail(g->ctx, GALLERY_EUSAGE, "%s: is open for reading only", g->path);
+}
+
+int gallery_stage(gallery *g, const gallery_point *points, size_t n) {
+    GALLERY_TRY(require_writer(g));
+    for (size_t i = 0; i < n; i++) GALLERY_TRY(check_point(g, points + i));
+    struct staging s = {points, n};
+    return n ? gallery_write(g, stage_all, &s) : GALLERY_OK;
+}
+
+/* --------------------------------------------------------------------- batch */
+
+#define KNOWN UINT32_MAX
+
+struct item { /* a staged point */
+    uint64_t id;
+    size_t text, length; /* its attributes in batch.texts; length 0: none */
+    uint32_t row;        /* in batch.embeddings, or KNOWN */
+};
+
+struct group { /* items that go into the same block */
+    size_t first, count;
+    uint64_t key; /* the block's */
+    bool exists;  /* false: the gallery has no blocks yet */
+};
+
+struct batch {
+    size_t capacity, n, groups_n, new_n, text_size, text_capacity;
+    struct item *items;   /* [capacity] */
+    struct group *groups; /* [capacity] */
+    char *texts;
+    double *lonlat;           /* [capacity][2], of the new points */
+    float *embeddings;        /* [capacity][dim] */
+    uint8_t *converted;       /* the same in the gallery's type */
+    uint8_t *copy;            /* a whole block: what lies in the map moves while we write */
+    uint8_t *encoded;         /* a whole block */
+    struct gallery_row *rows; /* of the merged group */
+    gallery_changes changes;
+};
+
+static void batch_free(struct batch *b) {
+    free(b->items);
+    free(b->groups);
+    free(b->texts);
+    free(b->lonlat);
+    free(b->embeddings);
+    free(b->converted);
+    free(b->copy);
+    free(b->encoded);
+    free(b->rows);
+}
+
+static int batch_make(gallery *g, struct batch *b) {
+    size_t n = g->batch, dim = (size_t)g->meta.setup.dim;
+    size_t bytes = gallery_dtype_bytes(g->meta.setup.dtype);
+    size_t block = gallery_block_bytes(GALLERY_BLOCK_CAPACITY, dim, g->meta.setup.dtype);
+    if (n > SIZE_MAX / 8 / dim) return gallery_fail_memory(g->ctx, SIZE_MAX);
+    *b = (struct batch){.capacity = n};
+    b->items = malloc(n * sizeof *b->items);
+    b->groups = malloc(n * sizeof *b->groups);
+    b->lonlat = malloc(n * 2 * sizeof *b->lonlat);
+    b->embeddings = malloc(n * dim * sizeof *b->embeddings);
+    b->converted = malloc(n * dim * bytes);
+    b->copy = malloc(block);
+    b->encoded = malloc(block);
+    b->rows = malloc((n + GALLERY_BLOCK_CAPACITY) * sizeof *b->rows);
+    if (b->items && b->groups && b->lonlat && b->embeddings && b->converted && b->copy &&
+        b->encoded && b->rows)
+        return GALLERY_OK;
+    batch_free(b);
+    return gallery_fail_memory(g->ctx, n * dim * (4 + bytes));
+}
+
+static int fail_staged(gallery *g, int status, uint64_t id, const char *wrong) {
+    return gallery_fail(g->ctx, status, "%s: staged point %016" PRIx64 ": %s", g->path, id, wrong);
+}
+
+static int take_item(gallery *g, struct batch *b, uint64_t id, const MDB_val *value) {
+    const char *text;
+    size_t length;
+    int status;
+    const char *wrong =
+        gallery_stage_decode(value->mv_data, value->mv_size, &text, &length, &status);
+    double lon, lat;
+    if (!wrong && !gallery_point_from_id(id, &lon, &lat)) {
+        wrong = "no point has this id";
+        status = GALLERY_EFORMAT;
+    }
+    if (wrong) return fail_staged(g, status, id, wrong);
+    if (length > b->text_capacity - b->text_size) {
+        size_t capacity = 2 * (b->text_size + length);
+        char *grown = realloc(b->texts, capacity);
+        if (!grown) return gallery_fail_memory(g->ctx, capacity);
+        b->texts = grown;
+        b->text_capacity = capacity;
+    }
+    if (length) memcpy(b->texts + b->text_size, text, length);
+    b->items[b->n++] = (struct item){id, b->text_size, length, KNOWN};
+    b->text_size += length;
+    return GALLERY_OK;
+}
+
+static int read_stage(gallery *g, MDB_txn *txn, struct batch *b) {
+    MDB_cursor *cursor;
+    MDB_val value;
+    uint64_t id;
+    int rc = mdb_cursor_open(txn, g->stage_db, &cursor), status = GALLERY_OK;
+    if (rc) return gallery_fail_store(g, rc);
+    b->n = b->text_size = b->groups_n = b->new_n = 0;
+    while (status == GALLERY_OK && b->n < b->capacity && b->text_size < BATCH_TEXT_BYTES) {
+        status = gallery_cursor_get(g, cursor, MDB_NEXT, &id, &value);
+        if (status == GALLERY_OK) status = take_item(g, b, id, &value);
+    }
+    mdb_cursor_close(cursor);
+    return status == GALLERY_END ? GALLERY_OK : status;
+}
+
+/* The block that an id belongs to: the last that begins at or before it, else the first; and where
+ * the next one begins. GALLERY_END: there are no blocks. */
+static int locate(gallery *g, MDB_cursor *cursor, uint64_t id, uint64_t *key, uint64_t *next,
+                  MDB_val *value) {
+    *key = id;
+    int status = gallery_cursor_get(g, cursor, MDB_SET_RANGE, key, value);
+    if (status == GALLERY_END)
+        status = gallery_cursor_get(g, cursor, MDB_LAST, key, value);
+    else if (status == GALLERY_OK && *key != id) {
+        uint64_t after = *key;
+        status = gallery_cursor_get(g, cursor, MDB_PREV, key, value);
+        if (status == GALLERY_END) { /* before the first block */
+            *key = after;
+            status = gallery_cursor_get(g, cursor, MDB_FIRST, key, value);
+        }
+    }
+    if (status != GALLERY_OK) return status;
+    MDB_val unused;
+    status = gallery_cursor_get(g, cursor, MDB_NEXT, next, &unused);
+    if (status == GALLERY_END) *next = UINT64_MAX;
+    return status == GALLERY_END ? GALLERY_OK : status;
+}
+
+/* Marks as new the group's items that the block (ids, sorted) does not hold. */
+static void mark_new(struct batch *b, const struct group *group, const uint64_t *ids, size_t n) {
+    size_t at = 0;
+    for (size_t i = group->first; i < group->first + group->count; i++) {
+        struct item *item = b->items + i;
+        while (at < n && ids[at] < item->id) at++;
+        if (at < n && ids[at] == item->id) continue;
+        item->row = (uint32_t)b->new_n;
+        gallery_point_from_id(item->id, b->lonlat + 2 * b->new_n, b->lonlat + 2 * b->new_n + 1);
+        b->new_n++;
+    }
+}
+
+static int make_group(gallery *g, MDB_cursor *cursor, struct batch *b, size_t first) {
+    struct group *group = b->groups + b->groups_n++;
+    struct gallery_block block;
+    uint64_t ids[GALLERY_BLOCK_CAPACITY], next = UINT64_MAX;
+    MDB_val value;
+    *group = (struct group){.first = first, .exists = true};
+    int status = locate(g, cursor, b->items[first].id, &group->key, &next, &value);
+    size_t known = 0;
+    if (status == GALLERY_OK) {
+        GALLERY_TRY(gallery_block_view(g, group->key, &value, &block));
+        GALLERY_TRY(gallery_block_check(g, group->key, &block));
+        GALLERY_TRY(gallery_block_read_ids(g, group->key, &block, ids));
+        known = block.count;
+    } else if (status == GALLERY_END)
+        group->exists = false;
+    else
+        return status;
+    size_t end = first;
+    while (end < b->n && (b->items[end].id < next || end == first)) end++;
+    group->count = end - first;
+    mark_new(b, group, ids, known);
+    return GALLERY_OK;
+}
+
+static int read_batch(gallery *g, struct batch *b) {
+    MDB_txn *txn;
+    MDB_cursor *cursor = NULL;
+    GALLERY_TRY(gallery_read_begin(g, &txn));
+    int status = read_stage(g, txn, b), rc;
+    if (status == GALLERY_OK && (rc = mdb_cursor_open(txn, g->blocks_db, &cursor)))
+        status = gallery_fail_store(g, rc);
+    for (size_t i = 0; status == GALLERY_OK && i < b->n; i += b->groups[b->groups_n - 1].count)
+        status = make_group(g, cursor, b, i);
+    if (cursor) mdb_cursor_close(cursor);
+    gallery_read_end(g, txn);
+    return status;
+}
+
+/* --------------------------------------------------------------------- embed */
+
+static int check_embeddings(gallery *g, const struct batch *b) {
+    size_t dim = (size_t)g->meta.setup.dim;
+    for (size_t i = 0; i < b->new_n; i++) {
+        double sum = 0;
+        for (size_t j = 0; j < dim; j++)
+            sum += (double)b->embeddings[i * dim + j] * b->embeddings[i * dim + j];
+        if (!(fabs(sqrt(sum) - 1) <= UNIT_TOLERANCE))
+            return gallery_fail(g->ctx, GALLERY_EVALUE,
+                                "%s: the embedding of %.7f, %.7f has length %g, not 1", g->path,
+                                b->lonlat[2 * i], b->lonlat[2 * i + 1], sqrt(sum));
+    }
+    return GALLERY_OK;
+}
+
+static int embed_batch(gallery *g, struct batch *b, gallery_embed_fn embed, void *user) {
+    size_t n = b->new_n * (size_t)g->meta.setup.dim;
+    if (!b->new_n) return GALLERY_OK;
+    if (embed(user, b->lonlat, b->new_n, b->embeddings))
+        return gallery_fail(g->ctx, GALLERY_EUSAGE, "%s: embedding failed; the points stay staged",
+                            g->path);
+    GALLERY_TRY(check_embeddings(g, b));
+    if (g->meta.setup.dtype == GALLERY_F16)
+        g->f16->encode(b->embeddings, n, b->converted);
+    else
+        memcpy(b->converted, b->embeddings, n * sizeof(float));
+    return GALLERY_OK;
+}
+
+/* --------------------------------------------------------------------- merge */
+
+struct old {                    /* the block that a group goes into, copied out of the map */
+    struct gallery_block block; /* count 0: there is none */
+    struct gallery_attributes attributes;
+    uint64_t ids[GALLERY_BLOCK_CAPACITY];
+};
+
+static int read_old(gallery *g, MDB_txn *txn, const struct batch *b, const struct group *group,
+                    struct old *old) {
+    uint8_t bytes[GALLERY_KEY_BYTES];
+    MDB_val key = {sizeof bytes, bytes}, value;
+    *old = (struct old){0};
+    if (!group->exists) return GALLERY_OK;
+    gallery_key_encode(group->key, bytes);
+    int rc = mdb_get(txn, g->blocks_db, &key, &value);
+    if (rc) return gallery_fail_store(g, rc);
+    GALLERY_TRY(gallery_block_view(g, group->key, &value, &old->block));
+    memcpy(b->copy, value.mv_data, value.mv_size);
+    value.mv_data = b->copy;
+    GALLERY_TRY(gallery_block_view(g, group->key, &value, &old->block));
+    GALLERY_TRY(gallery_block_read_ids(g, group->key, &old->block, old->ids));
+    return gallery_attributes_read(g, txn, group->key, &old->block, &old->attributes);
+}
+
+static struct gallery_row old_row(const struct old *old, size_t i) {
+    double lon, lat;
+    gallery_block_coordinate(&old->block, i, &lon, &lat);
+    size_t row = old->block.dim * gallery_dtype_bytes(old->block.dtype);
+    return (struct gallery_row){.id = old->ids[i],
+                                .lon = (int32_t)lround(lon * 1e7),
+                                .lat = (int32_t)lround(lat * 1e7),
+                                .bytes = old->block.embeddings + i * row,
+                                .text = old->attributes.texts[i],
+                                .length = old->attributes.lengths[i]};
+}
+
+static struct gallery_row new_row(const gallery *g, const struct batch *b,
+                                  const struct item *item) {
+    size_t row = (size_t)g->meta.setup.dim * gallery_dtype_bytes(g->meta.setup.dtype);
+    const double *lonlat = b->lonlat + 2 * (size_t)item->row;
+    return (struct gallery_row){.id = item->id,
+                                .lon = (int32_t)lround(lonlat[0] * 1e7),
+                                .lat = (int32_t)lround(lonlat[1] * 1e7),
+                                .bytes = b->converted + item->row * row,
+                                .text = item->length ? b->texts + item->text : NULL,
+                                .length = item->length};
+}
+
+/* New attributes for a row; false if they are what it has, or none. */
+static bool update_row(const struct batch *b, const struct item *item, struct gallery_row *row) {
+    if (!item->length) return false;
+    const char *text = b->texts + item->text;
+    if (row->text && row->length == item->length && !memcmp(row->text, text, item->length))
+        return false;
+    row->text = text;
+    row->length = item->length;
+    return true;
+}
+
+/* Merges old rows and items into b->rows, both in order of ids. *dirty: something changed. */
+static size_t merge(const gallery *g, struct batch *b, const struct group *group,
+                    const struct old *old, bool *dirty) {
+    size_t n = 0, at = 0, end = group->first + group->count;
+    *dirty = false;
+    for (size_t i = group->first; i < end || at < old->block.count;) {
+        const struct item *item = b->items + i;
+        if (i == end || (at < old->block.count && old->ids[at] < item->id)) {
+            b->rows[n++] = old_row(old, at++);
+            continue;
+        }
+        if (item->row != KNOWN) {
+            b->rows[n++] = new_row(g, b, item);
+            b->changes.added++;
+            *dirty = true;
+        } else {
+            b->rows[n] = old_row(old, at++);
+            bool changed = update_row(b, item, b->rows + n++);
+            *(changed ? &b->changes.updated : &b->changes.unchanged) += 1;
+            *dirty |= changed;
+        }
+        i++;
+    }
+    return n;
+}
+
+static int put(gallery *g, MDB_txn *txn, MDB_dbi db, uint64_t id, const void *data, size_t size) {
+    uint8_t bytes[GALLERY_KEY_BYTES];
+    gallery_key_encode(id, bytes);
+    MDB_val key = {sizeof bytes, bytes}, value = {size, (void *)(uintptr_t)data};
+    int rc = mdb_put(txn, db, &key, &value, 0);
+    return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
+}
+
+static int drop(gallery *g, MDB_txn *txn, MDB_dbi db, uint64_t id) {
+    uint8_t bytes[GALLERY_KEY_BYTES];
+    gallery_key_encode(id, bytes);
+    MDB_val key = {sizeof bytes, bytes};
+    int rc = mdb_del(txn, db, &key, NULL);
+    return rc && rc != MDB_NOTFOUND ? gallery_fail_store(g, rc) : GALLERY_OK;
+}
+
+static int write_block(gallery *g, MDB_txn *txn, const struct batch *b,
+                       const struct gallery_row *rows, size_t n) {
+    const gallery_setup *setup = &g->meta.setup;
+    bool attributes = false;
+    for (size_t i = 0; i < n; i++) attributes |= rows[i].text != NULL;
+    gallery_block_encode(rows, n, setup, b->encoded);
+    GALLERY_TRY(put(g, txn, g->blocks_db, rows->id, b->encoded,
+                    gallery_block_bytes(n, (size_t)setup->dim, setup->dtype)));
+    if (!attributes) return GALLERY_OK;
+    uint8_t *packed;
+    size_t size;
+    if (!gallery_attributes_encode(rows, n, &packed, &size)) return gallery_fail_memory(g->ctx, n);
+    int status = put(g, txn, g->attributes_db, rows->id, packed, size);
+    free(packed);
+    return status;
+}
+
+/* Replaces a group's block by one or more that hold b->rows [n], evenly filled. */
+static int write_group(gallery *g, MDB_txn *txn, const struct batch *b, const struct group *group,
+                       const struct old *old, size_t n) {
+    size_t capacity = g->meta.capacity, parts = (n + capacity - 1) / capacity, from = 0;
+    if (group->exists) {
+        GALLERY_TRY(drop(g, txn, g->blocks_db, group->key));
+        GALLERY_TRY(drop(g, txn, g->attributes_db, group->key));
+        GALLERY_TRY(drop(g, txn, g->index_db, group->key));
+    }
+    for (size_t i = 0; i < parts; i++) {
+        size_t to = n * (i + 1) / parts;
+        GALLERY_TRY(write_block(g, txn, b, b->rows + from, to - from));
+        from = to;
+    }
+    g->meta.points += n - old->block.count;
+    g->meta.blocks += parts - group->exists;
+    return GALLERY_OK;
+}
+
+static int apply_group(gallery *g, MDB_txn *txn, struct batch *b, const struct group *group) {
+    struct old *old = malloc(sizeof *old);
+    if (!old) return gallery_fail_memory(g->ctx, sizeof *old);
+    bool dirty;
+    int status = read_old(g, txn, b, group, old);
+    if (status == GALLERY_OK) {
+        size_t n = merge(g, b, group, old, &dirty);
+        if (dirty) status = write_group(g, txn, b, group, old, n);
+    }
+    gallery_attributes_free(&old->attributes);
+    free(old);
+    for (size_t i = 0; status == GALLERY_OK && i < group->count; i++)
+        status = drop(g, txn, g->stage_db, b->items[group->first + i].id);
+    return status;
+}
+
+static int apply_batch(gallery *g, MDB_txn *txn, void *user) {
+    struct batch *b = user;
+    b->changes = (gallery_changes){0};
+    for (size_t i = 0; i < b->groups_n; i++) GALLERY_TRY(apply_group(g, txn, b, b->groups + i));
+    return GALLERY_OK;
+}
+
+static int count_staged(gallery *g, unsigned long long *staged) {
+    MDB_txn *txn;
+    MDB_stat stat;
+    GALLERY_TRY(gallery_read_begin(g, &txn));
+    int rc = mdb_stat(txn, g->stage_db, &stat);
+    gallery_read_end(g, txn);
+    *staged = rc ? 0 : stat.ms_entries;
+    return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
+}
+
+int gallery_embed_staged(gallery *g, gallery_embed_fn embed, gallery_progress_fn progress,
+                         void *user, gallery_changes *changes) {
+    struct batch b;
+    unsigned long long total, done = 0;
+    *changes = (gallery_changes){0};
+    GALLERY_TRY(require_writer(g));
+    GALLERY_TRY(count_staged(g, &total));
+    GALLERY_TRY(batch_make(g, &b));
+    int status = GALLERY_OK;
+    for (;;) {
+        GALLERY_GO(read_batch(g, &b));
+        if (!b.n) break;
+        GALLERY_GO(embed_batch(g, &b, embed, user));
+        GALLERY_GO(gallery_write(g, apply_batch, &b));
+        changes->added += b.changes.added;
+        changes->updated += b.changes.updated;
+        changes->unchanged += b.changes.unchanged;
+        done += b.n;
+        if (progress && !progress(user, done, total)) {
+            status = GALLERY_END;
+            break;
+        }
+    }
+done:
+    batch_free(&b);
+    return status;
+}

@@ -1,0 +1,67 @@
+/* storage.h - inside libgallery: an open gallery, and how its parts read and write it. */
+#ifndef GALLERY_STORAGE_H
+#define GALLERY_STORAGE_H
+
+#include "block.h"
+#include "context.h"
+#include "environment.h"
+#include "f16.h"
+#include "store.h"
+
+#include <lmdb.h>
+
+struct gallery_patches; /* search.c: what a reader knows about its snapshot */
+
+struct gallery {
+    gallery_context *ctx;
+    char *path; /* as the caller wrote it, for messages */
+    struct gallery_environment environment;
+    bool writer;
+    MDB_dbi meta_db, blocks_db, attributes_db, stage_db, index_db;
+    MDB_txn *snapshot; /* a reader's, as long as it is open */
+    struct gallery_meta meta;
+    size_t batch;
+    int last_code; /* LMDB's answer to what failed last, so that a full map can be grown */
+    const struct gallery_f16 *f16;
+    struct gallery_patches *patches;
+};
+
+void gallery_patches_free(struct gallery_patches *patches);
+
+/* LMDB's code as our status and text. */
+int gallery_fail_store(gallery *g, int code);
+
+/* A transaction to read in: a reader's snapshot, a writer's newest. */
+int gallery_read_begin(gallery *g, MDB_txn **txn);
+void gallery_read_end(gallery *g, MDB_txn *txn);
+
+/* Runs `work` in a transaction and commits it with g->meta; grows the map and runs it again where
+ * it was full. `work` may run more than once; on failure nothing has changed. */
+typedef int (*gallery_work_fn)(gallery *g, MDB_txn *txn, void *user);
+int gallery_write(gallery *g, gallery_work_fn work, void *user);
+
+/* Moves a cursor over a database whose keys are ids. GALLERY_END after the last. For MDB_SET_KEY
+ * and MDB_SET_RANGE *id says where to. */
+int gallery_cursor_get(gallery *g, MDB_cursor *cursor, MDB_cursor_op op, uint64_t *id,
+                       MDB_val *value);
+
+/* A value of `blocks`, checked but for what costs a pass over it; and that, the checksum. */
+int gallery_block_view(gallery *g, uint64_t id, const MDB_val *value, struct gallery_block *block);
+int gallery_block_check(gallery *g, uint64_t id, const struct gallery_block *block);
+int gallery_block_read_ids(gallery *g, uint64_t key, const struct gallery_block *block,
+                           uint64_t *ids);
+
+/* A block's attributes; all NULL if it has none. */
+int gallery_attributes_read(gallery *g, MDB_txn *txn, uint64_t id,
+                            const struct gallery_block *block,
+                            struct gallery_attributes *attributes);
+
+/* The index's entry of a block; found: there is one, and it was made for the block as it is. */
+int gallery_patch_read(gallery *g, MDB_txn *txn, uint64_t id, const struct gallery_block *block,
+                       struct gallery_patch *patch, bool *found);
+
+/* Rows [first, first + count) of a block as floats. */
+void gallery_block_embeddings(const gallery *g, const struct gallery_block *block, size_t first,
+                              size_t count, float *out);
+
+#endif

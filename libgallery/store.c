@@ -1,0 +1,444 @@
+#include "storage.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BATCH 4096
+
+static const char meta_key[] = "gallery";
+
+int gallery_fail_store(gallery *g, int code) {
+    g->last_code = code;
+    return gallery_fail_lmdb(g->ctx, g->path, code);
+}
+
+/* --------------------------------------------------------------- transactions */
+
+int gallery_read_begin(gallery *g, MDB_txn **txn) {
+    *txn = g->snapshot;
+    if (*txn) return GALLERY_OK;
+    int rc = gallery_environment_begin(&g->environment, MDB_RDONLY, txn);
+    return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
+}
+
+void gallery_read_end(gallery *g, MDB_txn *txn) {
+    if (txn && txn != g->snapshot) mdb_txn_abort(txn);
+}
+
+static int put_meta(MDB_txn *txn, MDB_dbi db, const struct gallery_meta *meta) {
+    uint8_t bytes[GALLERY_META_BYTES];
+    gallery_meta_encode(meta, bytes);
+    MDB_val key = {sizeof meta_key - 1, (void *)(uintptr_t)meta_key};
+    MDB_val value = {sizeof bytes, bytes};
+    return mdb_put(txn, db, &key, &value, 0);
+}
+
+static int write_once(gallery *g, gallery_work_fn work, void *user) {
+    MDB_txn *txn = NULL;
+    g->last_code = 0;
+    int rc = gallery_environment_begin(&g->environment, 0, &txn);
+    if (rc) return gallery_fail_store(g, rc);
+    int status = work(g, txn, user);
+    if (status == GALLERY_OK && (rc = put_meta(txn, g->meta_db, &g->meta)))
+        status = gallery_fail_store(g, rc);
+    if (status != GALLERY_OK) {
+        mdb_txn_abort(txn);
+        return status;
+    }
+    rc = mdb_txn_commit(txn);
+    if (!rc) rc = gallery_environment_extend(&g->environment);
+    return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
+}
+
+int gallery_write(gallery *g, gallery_work_fn work, void *user) {
+    struct gallery_meta before = g->meta;
+    for (;;) {
+        int status = write_once(g, work, user);
+        if (status == GALLERY_OK) return status;
+        g->meta = before;
+        if (g->last_code != MDB_MAP_FULL) return status;
+        GALLERY_TRY(gallery_environment_grow(g->ctx, g->path, &g->environment));
+    }
+}
+
+/* ---------------------------------------------------------------- one value */
+
+static int fail_value(gallery *g, int status, uint64_t id, const char *wrong) {
+    return gallery_fail(g->ctx, status,
+                        "%s: block %016" PRIx64 ": %s; restore the gallery from a copy", g->path,
+                        id, wrong);
+}
+
+int gallery_cursor_get(gallery *g, MDB_cursor *cursor, MDB_cursor_op op, uint64_t *id,
+                       MDB_val *value) {
+    uint8_t bytes[GALLERY_KEY_BYTES];
+    MDB_val key = {sizeof bytes, bytes};
+    if (op == MDB_SET_KEY || op == MDB_SET_RANGE) gallery_key_encode(*id, bytes);
+    int rc = mdb_cursor_get(cursor, &key, value, op);
+    if (rc == MDB_NOTFOUND) return GALLERY_END;
+    if (rc) return gallery_fail_store(g, rc);
+    if (key.mv_size != GALLERY_KEY_BYTES)
+        return gallery_fail(g->ctx, GALLERY_EFORMAT, "%s: damaged: a key of %zu bytes", g->path,
+                            key.mv_size);
+    *id = gallery_key_decode(key.mv_data);
+    return GALLERY_OK;
+}
+
+int gallery_block_view(gallery *g, uint64_t id, const MDB_val *value, struct gallery_block *block) {
+    const char *wrong = gallery_block_decode(value->mv_data, value->mv_size, &g->meta, block);
+    return wrong ? fail_value(g, GALLERY_EFORMAT, id, wrong) : GALLERY_OK;
+}
+
+int gallery_block_check(gallery *g, uint64_t id, const struct gallery_block *block) {
+    if (gallery_block_sound(block)) return GALLERY_OK;
+    return fail_value(g, GALLERY_ECHECKSUM, id, "does not match its checksum");
+}
+
+int gallery_block_read_ids(gallery *g, uint64_t key, const struct gallery_block *block,
+                           uint64_t *ids) {
+    const char *wrong = gallery_block_ids(block, key, ids);
+    return wrong ? fail_value(g, GALLERY_EFORMAT, key, wrong) : GALLERY_OK;
+}
+
+static int get(gallery *g, MDB_txn *txn, MDB_dbi db, uint64_t id, MDB_val *value) {
+    uint8_t bytes[GALLERY_KEY_BYTES];
+    gallery_key_encode(id, bytes);
+    MDB_val key = {sizeof bytes, bytes};
+    int rc = mdb_get(txn, db, &key, value);
+    if (rc == MDB_NOTFOUND) return GALLERY_END;
+    return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
+}
+
+int gallery_attributes_read(gallery *g, MDB_txn *txn, uint64_t id,
+                            const struct gallery_block *block, struct gallery_attributes *a) {
+    MDB_val value;
+    *a = (struct gallery_attributes){0};
+    if (!block->attributes) {
+        a->count = block->count;
+        a->texts = calloc(block->count, sizeof *a->texts);
+        a->lengths = calloc(block->count, sizeof *a->lengths);
+        if (a->texts && a->lengths) return GALLERY_OK;
+        gallery_attributes_free(a);
+        return gallery_fail_memory(g->ctx, block->count * sizeof *a->texts);
+    }
+    int status = get(g, txn, g->attributes_db, id, &value);
+    if (status == GALLERY_END) return fail_value(g, GALLERY_EFORMAT, id, "attributes are missing");
+    GALLERY_TRY(status);
+    const char *wrong =
+        gallery_attributes_decode(value.mv_data, value.mv_size, block->count, a, &status);
+    return wrong ? fail_value(g, status, id, wrong) : GALLERY_OK;
+}
+
+int gallery_patch_read(gallery *g, MDB_txn *txn, uint64_t id, const struct gallery_block *block,
+                       struct gallery_patch *patch, bool *found) {
+    MDB_val value;
+    int status = get(g, txn, g->index_db, id, &value);
+    *found = false;
+    if (status == GALLERY_END) return GALLERY_OK;
+    GALLERY_TRY(status);
+    /* A damaged entry is no reason to fail: without it the block is searched in full. */
+    *found = !gallery_patch_decode(value.mv_data, value.mv_size, block->dim, patch) &&
+             patch->block_checksum == block->checksum;
+    return GALLERY_OK;
+}
+
+void gallery_block_embeddings(const gallery *g, const struct gallery_block *block, size_t first,
+                              size_t count, float *out) {
+    size_t n = count * block->dim;
+    const uint8_t *in = block->embeddings + first * block->dim * gallery_dtype_bytes(block->dtype);
+    if (block->dtype == GALLERY_F16)
+        g->f16->decode(in, n, out);
+    else
+        memcpy(out, in, n * sizeof *out);
+}
+
+/* --------------------------------------------------------------- open, close */
+
+struct database {
+    const char *name;
+    size_t handle; /* where its handle lies in struct gallery */
+};
+static const struct database databases[] = {
+    {"meta", offsetof(gallery, meta_db)},        {"blocks", offsetof(gallery, blocks_db)},
+    {"attrs", offsetof(gallery, attributes_db)}, {"stage", offsetof(gallery, stage_db)},
+    {"index", offsetof(gallery, index_db)},
+};
+#define DATABASES (sizeof databases / sizeof *databases)
+
+static int fill_new(MDB_txn *txn, void *user) {
+    MDB_dbi db;
+    for (size_t i = 0; i < DATABASES; i++) {
+        int rc = mdb_dbi_open(txn, databases[i].name, MDB_CREATE, &db);
+        if (!rc && !i) rc = put_meta(txn, db, user);
+        if (rc) return rc;
+    }
+    return 0;
+}
+
+static bool is_usable(const gallery_setup *setup) {
+    for (int i = 0; i < 16; i++)
+        if (!strchr("0123456789abcdef", setup->location_id[i]) || !setup->location_id[i])
+            return false;
+    return !setup->location_id[16] && setup->dim > 0 && setup->dim <= GALLERY_DIM_MAX &&
+           setup->dtype <= GALLERY_F32;
+}
+
+static int make(gallery_context *ctx, const char *path, const gallery_setup *setup) {
+    struct gallery_meta meta = {.setup = *setup, .capacity = GALLERY_BLOCK_CAPACITY};
+    if (!is_usable(setup))
+        return gallery_fail(ctx, GALLERY_EUSAGE, "%s: no gallery can have this setup", path);
+    if (!meta.setup.dtype) meta.setup.dtype = GALLERY_F16;
+    return gallery_environment_create(ctx, path, fill_new, &meta);
+}
+
+static int open_databases(gallery *g, MDB_txn *txn) {
+    for (size_t i = 0; i < DATABASES; i++) {
+        MDB_dbi *db = (MDB_dbi *)(void *)((char *)g + databases[i].handle);
+        unsigned flags = 0;
+        int rc = mdb_dbi_open(txn, databases[i].name, 0, db);
+        if (!rc) rc = mdb_dbi_flags(txn, *db, &flags);
+        if (rc == MDB_NOTFOUND || rc == MDB_INCOMPATIBLE || (!rc && flags))
+            return gallery_fail(g->ctx, GALLERY_EFORMAT, "%s: an LMDB file, but not a gallery",
+                                g->path);
+        if (rc) return gallery_fail_store(g, rc);
+    }
+    return GALLERY_OK;
+}
+
+static int read_meta(gallery *g, MDB_txn *txn) {
+    MDB_val key = {sizeof meta_key - 1, (void *)(uintptr_t)meta_key}, value;
+    int rc = mdb_get(txn, g->meta_db, &key, &value);
+    if (rc && rc != MDB_NOTFOUND) return gallery_fail_store(g, rc);
+    const char *wrong = rc ? "an LMDB file, but not a gallery"
+                           : gallery_meta_decode(value.mv_data, value.mv_size, &g->meta);
+    return wrong ? gallery_fail(g->ctx, GALLERY_EFORMAT, "%s: %s", g->path, wrong) : GALLERY_OK;
+}
+
+static const char *name_of(enum gallery_dtype dtype) {
+    return dtype == GALLERY_F16 ? "f16" : "f32";
+}
+
+static int compare_setup(gallery *g, const gallery_setup *wanted) {
+    const gallery_setup *is = &g->meta.setup;
+    if (!wanted) return GALLERY_OK;
+    if (strcmp(is->location_id, wanted->location_id))
+        return gallery_fail(g->ctx, GALLERY_EMISMATCH,
+                            "%s: made for location encoder %s, not for %s; use that model, or "
+                            "another gallery",
+                            g->path, is->location_id, wanted->location_id);
+    if (is->dim != wanted->dim)
+        return gallery_fail(g->ctx, GALLERY_EMISMATCH, "%s: embeddings of %d numbers, not of %d",
+                            g->path, is->dim, wanted->dim);
+    if (wanted->dtype && is->dtype != wanted->dtype)
+        return gallery_fail(g->ctx, GALLERY_EMISMATCH, "%s: keeps embeddings as %s, not as %s",
+                            g->path, name_of(is->dtype), name_of(wanted->dtype));
+    return GALLERY_OK;
+}
+
+/* The handles of databases become the environment's when their first transaction commits. */
+static int enter(gallery *g) {
+    MDB_txn *txn = NULL;
+    int rc = gallery_environment_begin(&g->environment, MDB_RDONLY, &txn);
+    if (rc) return gallery_fail_store(g, rc);
+    int status = open_databases(g, txn);
+    if (status == GALLERY_OK) status = read_meta(g, txn);
+    if (status != GALLERY_OK) {
+        mdb_txn_abort(txn);
+        return status;
+    }
+    rc = mdb_txn_commit(txn);
+    return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
+}
+
+static int open_at(gallery_context *ctx, const char *path, bool write, const gallery_setup *setup,
+                   gallery **out) {
+    int status = GALLERY_OK;
+    char *real = NULL;
+    *out = NULL;
+    gallery *g = calloc(1, sizeof *g);
+    if (!g || !(g->path = strdup(path))) {
+        free(g);
+        return gallery_fail_memory(ctx, sizeof *g);
+    }
+    g->ctx = ctx;
+    g->writer = write;
+    g->batch = BATCH;
+    g->f16 = gallery_f16_choose();
+    g->environment.lock_fd = -1;
+    real = realpath(path, NULL);
+    if (!real && errno == ENOENT && setup) {
+        GALLERY_GO(make(ctx, path, setup));
+        real = realpath(path, NULL);
+    }
+    status = real ? GALLERY_OK : gallery_fail_errno(ctx, path);
+    if (status == GALLERY_OK)
+        status = gallery_environment_open(ctx, real, path, write, &g->environment);
+    if (status == GALLERY_OK) status = enter(g);
+    if (status == GALLERY_OK) status = compare_setup(g, setup);
+    if (status == GALLERY_OK && !write) {
+        int rc = gallery_environment_begin(&g->environment, MDB_RDONLY, &g->snapshot);
+        status = rc ? gallery_fail_store(g, rc) : read_meta(g, g->snapshot);
+    }
+done:
+    free(real);
+    if (status == GALLERY_OK)
+        *out = g;
+    else
+        gallery_close(g);
+    return status;
+}
+
+int gallery_open(gallery_context *ctx, const char *path, gallery **g) {
+    return open_at(ctx, path, false, NULL, g);
+}
+
+int gallery_open_writer(gallery_context *ctx, const char *path, const gallery_setup *setup,
+                        gallery **g) {
+    return open_at(ctx, path, true, setup, g);
+}
+
+void gallery_close(gallery *g) {
+    if (!g) return;
+    gallery_patches_free(g->patches);
+    if (g->snapshot) mdb_txn_abort(g->snapshot);
+    gallery_environment_close(&g->environment);
+    free(g->path);
+    free(g);
+}
+
+int gallery_renew(gallery *g) {
+    if (g->writer) return GALLERY_OK;
+    gallery_patches_free(g->patches);
+    g->patches = NULL;
+    int rc = gallery_environment_renew(&g->environment, g->snapshot);
+    if (!rc) return read_meta(g, g->snapshot);
+    return gallery_fail_store(g, rc);
+}
+
+void gallery_set_batch(gallery *g, size_t points) {
+    g->batch = points ? points : BATCH;
+}
+
+/* --------------------------------------------------------------------- stat */
+
+static void widen(gallery_info *info, const struct gallery_block *b, bool first) {
+    double box[4] = {b->west / 1e7, b->south / 1e7, b->east / 1e7, b->north / 1e7};
+    if (first || box[0] < info->west) info->west = box[0];
+    if (first || box[1] < info->south) info->south = box[1];
+    if (first || box[2] > info->east) info->east = box[2];
+    if (first || box[3] > info->north) info->north = box[3];
+}
+
+static int survey(gallery *g, MDB_txn *txn, gallery_info *info) {
+    MDB_cursor *cursor;
+    MDB_val value;
+    uint64_t id;
+    int rc = mdb_cursor_open(txn, g->blocks_db, &cursor), status;
+    if (rc) return gallery_fail_store(g, rc);
+    while ((status = gallery_cursor_get(g, cursor, MDB_NEXT, &id, &value)) == GALLERY_OK) {
+        struct gallery_block block;
+        struct gallery_patch patch;
+        bool indexed;
+        GALLERY_GO(gallery_block_view(g, id, &value, &block));
+        GALLERY_GO(gallery_patch_read(g, txn, id, &block, &patch, &indexed));
+        widen(info, &block, !info->blocks);
+        info->blocks++;
+        info->points += block.count;
+        info->indexed_blocks += indexed;
+    }
+done:
+    mdb_cursor_close(cursor);
+    return status == GALLERY_END ? GALLERY_OK : status;
+}
+
+int gallery_stat(gallery *g, gallery_info *info) {
+    MDB_txn *txn;
+    MDB_stat stage;
+    struct stat st;
+    mdb_filehandle_t fd;
+    *info = (gallery_info){.setup = g->meta.setup};
+    GALLERY_TRY(gallery_read_begin(g, &txn));
+    int status = survey(g, txn, info);
+    int rc = mdb_stat(txn, g->stage_db, &stage);
+    if (!rc) rc = mdb_env_get_fd(g->environment.env, &fd);
+    if (!rc && fstat(fd, &st)) rc = errno;
+    if (status == GALLERY_OK && rc) status = gallery_fail_store(g, rc);
+    if (!rc) {
+        info->staged = stage.ms_entries;
+        info->bytes = (unsigned long long)st.st_size;
+    }
+    gallery_read_end(g, txn);
+    return status;
+}
+
+/* --------------------------------------------------------------------- each */
+
+struct listing { /* room for one block at a time */
+    uint64_t ids[GALLERY_BLOCK_CAPACITY];
+    float *embeddings; /* [GALLERY_BLOCK_CAPACITY][dim], or NULL if not wanted */
+    char *text;        /* one point's attributes, terminated */
+    struct gallery_attributes attributes;
+};
+
+static int list_point(struct listing *l, const struct gallery_block *block, size_t i,
+                      gallery_each_fn each, void *user) {
+    gallery_point point = {.id = l->ids[i]};
+    gallery_block_coordinate(block, i, &point.lon_deg, &point.lat_deg);
+    if (l->attributes.texts[i]) {
+        memcpy(l->text, l->attributes.texts[i], l->attributes.lengths[i]);
+        l->text[l->attributes.lengths[i]] = 0;
+        point.properties = l->text;
+    }
+    return each(user, &point, l->embeddings ? l->embeddings + i * block->dim : NULL);
+}
+
+static int list_block(gallery *g, MDB_txn *txn, uint64_t id, const MDB_val *value,
+                      struct listing *l, gallery_each_fn each, void *user) {
+    struct gallery_block block;
+    int status = GALLERY_OK;
+    GALLERY_GO(gallery_block_view(g, id, value, &block));
+    GALLERY_GO(gallery_block_check(g, id, &block));
+    GALLERY_GO(gallery_block_read_ids(g, id, &block, l->ids));
+    GALLERY_GO(gallery_attributes_read(g, txn, id, &block, &l->attributes));
+    if (l->embeddings) gallery_block_embeddings(g, &block, 0, block.count, l->embeddings);
+    for (size_t i = 0; status == GALLERY_OK && i < block.count; i++)
+        if (list_point(l, &block, i, each, user)) status = GALLERY_END;
+done:
+    gallery_attributes_free(&l->attributes);
+    return status;
+}
+
+int gallery_each(gallery *g, bool embeddings, gallery_each_fn each, void *user) {
+    MDB_txn *txn;
+    MDB_cursor *cursor = NULL;
+    MDB_val value;
+    uint64_t id;
+    GALLERY_TRY(gallery_read_begin(g, &txn));
+    int status = GALLERY_OK;
+    size_t floats = embeddings ? GALLERY_BLOCK_CAPACITY * (size_t)g->meta.setup.dim : 0;
+    struct listing l = {.embeddings = floats ? malloc(floats * sizeof(float)) : NULL,
+                        .text = malloc(GALLERY_ATTRIBUTES_MAX_BYTES + 1)};
+    if (!l.text || (floats && !l.embeddings)) {
+        status = gallery_fail_memory(g->ctx, floats * sizeof(float));
+        goto done;
+    }
+    int rc = mdb_cursor_open(txn, g->blocks_db, &cursor);
+    if (rc) status = gallery_fail_store(g, rc);
+    for (bool more = !rc; more;) {
+        status = gallery_cursor_get(g, cursor, MDB_NEXT, &id, &value);
+        if ((more = status == GALLERY_OK)) {
+            status = list_block(g, txn, id, &value, &l, each, user);
+            more = status == GALLERY_OK;
+        } else if (status == GALLERY_END)
+            status = GALLERY_OK;
+    }
+done:
+    if (cursor) mdb_cursor_close(cursor);
+    gallery_read_end(g, txn);
+    free(l.embeddings);
+    free(l.text);
+    return status;
+}
