@@ -243,6 +243,91 @@ TEST(a_part_not_loaded_is_named) {
     infer_model_close(model);
 }
 
+/* ----------------------------------------------------------------- GeoCLIP */
+enum { MLP_IN = 48, MLP_HIDDEN = 33, MLP_OUT = 64 };
+static float mlp_numbers[MLP_HIDDEN * MLP_IN + MLP_HIDDEN + MLP_OUT * MLP_HIDDEN + MLP_OUT];
+
+static bool write_image_mlp(const char *path) {
+    const struct safetensors_entry entries[] = {{"0.weight", WEIGHTS_F32, 2, {MLP_HIDDEN, MLP_IN}},
+                                                {"0.bias", WEIGHTS_F32, 1, {MLP_HIDDEN}},
+                                                {"2.weight", WEIGHTS_F32, 2, {MLP_OUT, MLP_HIDDEN}},
+                                                {"2.bias", WEIGHTS_F32, 1, {MLP_OUT}}};
+    size_t count = sizeof mlp_numbers / sizeof *mlp_numbers;
+    struct safetensors_writer *writer;
+    for (size_t i = 0; i < count; i++) mlp_numbers[i] = (float)(0.3 * sin((double)(i * i % 9973)));
+    if (safetensors_create(main_ctx, path, entries, 4, &writer) != INFER_OK) return false;
+    const uint64_t sizes[] = {MLP_HIDDEN * MLP_IN, MLP_HIDDEN, MLP_OUT * MLP_HIDDEN, MLP_OUT};
+    const float *data = mlp_numbers;
+    for (size_t i = 0; i < 4; data += sizes[i++])
+        if (safetensors_append(writer, data, sizes[i]) != INFER_OK) {
+            safetensors_abandon(writer);
+            return false;
+        }
+    return safetensors_finish(writer) == INFER_OK;
+}
+
+/* Linear, ReLU, Linear, to unit length, in double. */
+static void image_mlp(const float *x, double *out) {
+    const float *w0 = mlp_numbers, *b0 = w0 + MLP_HIDDEN * MLP_IN, *w2 = b0 + MLP_HIDDEN;
+    const float *b2 = w2 + MLP_OUT * MLP_HIDDEN;
+    double hidden[MLP_HIDDEN], squares = 0;
+    for (size_t i = 0; i < MLP_HIDDEN; i++) {
+        hidden[i] = (double)b0[i];
+        for (size_t k = 0; k < MLP_IN; k++) hidden[i] += (double)w0[i * MLP_IN + k] * (double)x[k];
+        hidden[i] = fmax(hidden[i], 0);
+    }
+    for (size_t i = 0; i < MLP_OUT; i++) {
+        out[i] = (double)b2[i];
+        for (size_t k = 0; k < MLP_HIDDEN; k++)
+            out[i] += (double)w2[i * MLP_HIDDEN + k] * hidden[k];
+        squares += out[i] * out[i];
+    }
+    for (size_t i = 0; i < MLP_OUT; i++) out[i] /= sqrt(squares);
+}
+
+static void check_geoclip(infer_model *model) {
+    static float features[300 * MLP_IN], out[300 * MLP_OUT];
+    double expected[MLP_OUT], lonlat[2] = {9.52, 47.14};
+    struct golden clip = expect("clip");
+    for (size_t i = 0; i < 300; i++) /* no positions: a source of any length */
+        memcpy(features + i * MLP_IN, clip.data + i % 8 * MLP_IN, MLP_IN * sizeof(float));
+    CHECK(infer_frames_embed(model, features, 300, out) == INFER_OK);
+    for (size_t i = 0; i < 300; i++) {
+        image_mlp(features + i * MLP_IN, expected);
+        for (size_t d = 0; d < MLP_OUT; d++)
+            CHECK_NEAR((double)out[i * MLP_OUT + d], expected[d], 1e-6);
+    }
+    CHECK(infer_points_embed(model, lonlat, 1, out) == INFER_OK);
+    CHECK(infer_track_refine(model, out, out, 1, out) == INFER_EMODEL);
+    infer_picture pictures[8];
+    size_t n = read_frames(pictures, 8);
+    REQUIRE(n == 8);
+    CHECK(infer_pictures_encode(model, pictures, n, features) == INFER_OK);
+    agree("clip", features, 0); /* the projection as it comes, not to unit length */
+    for (size_t i = 0; i < n; i++) free(pictures[i].rgb);
+}
+
+TEST(geoclip) {
+    char mlp[64], target[64];
+    infer_model *model = NULL;
+    snprintf(mlp, sizeof mlp, "%s/mlp.safetensors", folder);
+    snprintf(target, sizeof target, "%s/geoclip", folder);
+    infer_import what = {.clip = TINY "/clip",
+                         .image_mlp = mlp,
+                         .location = TINY "/heads.safetensors",
+                         .logit_scale = TINY "/heads.safetensors",
+                         .recipe = "stretch",
+                         .output = target};
+    REQUIRE(write_image_mlp(mlp));
+    unsigned parts = INFER_PART_BACKBONES | INFER_PART_FRAMES | INFER_PART_LOCATION;
+    bool loaded = infer_model_import(main_ctx, &what) == INFER_OK &&
+                  infer_model_load(main_ctx, target, parts, &model) == INFER_OK;
+    if (!loaded) printf("# %s\n", infer_message(main_ctx));
+    REQUIRE(loaded);
+    check_geoclip(model);
+    infer_model_close(model);
+}
+
 static bool prepare(void) {
     if (!mkdtemp(folder)) return false;
     snprintf(model_path, sizeof model_path, "%s/model", folder);
@@ -278,6 +363,7 @@ int main(void) {
     RUN(batches_do_not_matter);
     RUN(thousands_of_points);
     RUN(inputs_are_checked);
+    RUN(geoclip);
     RUN(a_part_not_loaded_is_named);
     clean_up();
     return test_finish();
