@@ -82,7 +82,7 @@ static inline void fixture_folder(char path[64]) {
     if (!mkdtemp(path)) abort();
 }
 static inline void fixture_clean(const char *folder) {
-    char command[128];
+    char command[192];
     snprintf(command, sizeof command, "chmod -R u+w %s && rm -rf %s", folder, folder);
     if (system(command)) abort();
 }
