@@ -110,7 +110,7 @@ static int count_layers(struct import *im, const struct foreign *f, const char *
 /* Positions are a square grid of patches and the class token. */
 static int grid_of(struct import *im, const struct foreign *f, int positions, int patch, int *out) {
     int grid = (int)lround(sqrt(positions - 1.0));
-    if (grid < 1 || grid * grid + 1 != positions || grid > 4096 / patch)
+    if (grid < 1 || grid > 4096 / patch || grid * grid + 1 != positions)
         return infer_fail(im->ctx, INFER_ETENSOR,
                           "%s: %d positions are not a square grid of patches and a class token",
                           foreign_path(f), positions);
@@ -159,6 +159,9 @@ static int check_settings(struct import *im, const struct foreign *f, const char
         return infer_fail(im->ctx, INFER_EFORMAT,
                           "%s: hidden_act is \"%s\"; only \"%s\" is supported", c->path,
                           c->hidden_act, activation);
+    if (!isnan(c->eps) && !(c->eps > 0 && c->eps <= 0.01))
+        return infer_fail(im->ctx, INFER_EFORMAT, "%s: layer_norm_eps is %g; that is no epsilon",
+                          c->path, c->eps);
     v->eps = (float)(isnan(c->eps) ? eps : c->eps);
     return INFER_OK;
 }
@@ -194,12 +197,21 @@ static int measure_dinov2(struct import *im) {
     return check_settings(im, f, "gelu", 1e-6, v);
 }
 
-static int measure_transformer(struct import *im, const char *module, int heads, bool decoder,
+/* Both modules have 8 heads as published. */
+static int choose_module_heads(struct import *im, const char *option, int given,
+                               struct transformer_config *t) {
+    t->heads = given ? given : 8;
+    if (t->dim % t->heads == 0) return INFER_OK;
+    return infer_fail(im->ctx, INFER_ETENSOR,
+                      "%s: %d attention heads do not divide the width %d: give %s",
+                      foreign_path(im->sources[FOREIGN_HEADS]), t->heads, t->dim, option);
+}
+
+static int measure_transformer(struct import *im, const char *module, bool decoder,
                                struct transformer_config *t) {
     const struct foreign *f = im->sources[FOREIGN_HEADS];
     char name[96];
     t->present = 1;
-    t->heads = heads ? heads : 8;
     snprintf(name, sizeof name, "%s.pos_embedding.weight", module);
     INFER_TRY(side(im, f, name, 2, 0, &t->max_frames));
     INFER_TRY(side(im, f, name, 2, 1, &t->dim));
@@ -248,9 +260,11 @@ static int measure_refiner(struct import *im) {
     bool any = foreign_find(f, "georefiner.pos_embedding.weight") ||
                foreign_layers(f, "georefiner.encoder.layers.") ||
                foreign_layers(f, "georefiner.decoder.layers.");
-    if (any)
-        return measure_transformer(im, "georefiner", im->what->refiner_heads, true,
+    if (any) {
+        INFER_TRY(measure_transformer(im, "georefiner", true, &im->config.refiner));
+        return choose_module_heads(im, "--refiner-heads", im->what->refiner_heads,
                                    &im->config.refiner);
+    }
     if (im->what->refiner_heads)
         return infer_fail(im->ctx, INFER_EUSAGE,
                           "--refiner-heads has no effect: %s holds no GeoRefiner", foreign_path(f));
@@ -263,8 +277,9 @@ static int measure_heads(struct import *im) {
         return measure_location(im, im->sources[FOREIGN_LOCATION]);
     }
     INFER_TRY(measure_dinov2(im));
+    INFER_TRY(measure_transformer(im, "tempgeo", false, &im->config.tempgeo));
     INFER_TRY(
-        measure_transformer(im, "tempgeo", im->what->tempgeo_heads, false, &im->config.tempgeo));
+        choose_module_heads(im, "--tempgeo-heads", im->what->tempgeo_heads, &im->config.tempgeo));
     INFER_TRY(measure_mlp(im, im->sources[FOREIGN_HEADS], "tempgeo.mlp."));
     INFER_TRY(measure_location(im, im->sources[FOREIGN_HEADS]));
     return measure_refiner(im);
@@ -281,7 +296,7 @@ static int measure(struct import *im) {
     for (int i = 0; i < CATALOG_FILES; i++)
         if (i != CATALOG_DINOV2 || c->dinov2.present)
             snprintf(c->files[i], sizeof c->files[i], "%s.safetensors", catalog_file_names[i]);
-    return config_check(im->ctx, im->what->output, c);
+    return config_check(im->ctx, im->geoclip ? im->what->image_mlp : im->what->heads, c);
 }
 
 /* -------------------------------------------------------------------- tensors */

@@ -57,7 +57,7 @@ static int check_strangers(infer_model *m, enum catalog_file file) {
     for (size_t i = 0; i < weights_count(w); i++)
         if (!catalog_find(&m->files->catalog, file, weights_at(w, i)->name))
             return infer_fail(m->ctx, INFER_ETENSOR,
-                              "%s: holds tensor %.100s, which config.json gives no place",
+                              "%s: holds tensor %.100s, which config.json does not describe",
                               weights_path(w), weights_at(w, i)->name);
     return INFER_OK;
 }
