@@ -62,7 +62,9 @@ $(LIBS):
 
 $(BUILD)/bin/%: $(BUILD)/tools/%.o $(BUILD)/tools/cli.o $(LIBS)
 	@mkdir -p $(@D)
-	$(LINK) $< $(BUILD)/tools/cli.o $(ALL_LIBS) -o $@
+	$(LINK) $(filter %.o,$^) $(ALL_LIBS) -o $@
+
+$(BUILD)/bin/vt-query $(BUILD)/bin/vt-refine: $(BUILD)/tools/flow.o
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tools/cli.o $(LIBS)
 	@mkdir -p $(@D)

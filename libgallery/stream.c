@@ -155,7 +155,7 @@ static int check_id(gallery_stream *s, const gallery_record *record,
     const char *id = gallery_record_string(record, rule->key);
     if (!id) return FAIL(s, GALLERY_EFORMAT, "a frame without `%s`", rule->key);
     if (!strcmp(id, rule->id)) return GALLERY_OK;
-    return FAIL(s, GALLERY_EMISMATCH, "`%s` is %.40s, but %s: %s; %s", rule->key, id, rule->owner,
+    return FAIL(s, GALLERY_EMISMATCH, "`%s` is %.40s, but %s is %s; %s", rule->key, id, rule->owner,
                 rule->id, rule->remedy);
 }
 

@@ -17,7 +17,7 @@ typedef struct gallery_stream gallery_stream;
 typedef struct gallery_stream_id {
     const char *key;    /* "backbone"; NULL: no rule */
     const char *id;     /* what it must be */
-    const char *owner;  /* whose id that is, for the message: "this model's backbones" */
+    const char *owner;  /* whose id that is, for the message: "this model's" */
     const char *remedy; /* what to do: "run vt-frames with this model" */
 } gallery_stream_id;
 

@@ -136,7 +136,7 @@ TEST(cut_and_mixed_streams_fail) {
         CHECK_TEXT(transcript("", NULL, skip),
                    "0 24: no records: what should have written them has failed");
         CHECK_TEXT(transcript("A0@ .A1", NULL, skip),
-                   "0 23:1: `by` is other, but this model's: this; run it again");
+                   "0 23:1: `by` is other, but this model's is this; run it again");
     }
 }
 
