@@ -252,7 +252,7 @@ static const char *check_attributes(const uint8_t *in, size_t size, size_t count
     if (size < ATTRIBUTES_HEADER || memcmp(in, attributes_magic, 4)) return "not attributes";
     if (get32(in + 4) != GALLERY_FORMAT_VERSION) return "attributes of an unknown version";
     if (get32(in + 8) != count) return "attributes of another number of points";
-    if (get32(in + 12) < 4 * count || get32(in + 12) > count * (4 + GALLERY_ATTRIBUTES_MAX_BYTES))
+    if (get32(in + 12) < 4 * count || get32(in + 12) > count * (4 + GALLERY_PROPERTIES_MAX_BYTES))
         return "attributes of an impossible size";
     if (get64(in + 16) != checksum_of(in, 16, ATTRIBUTES_HEADER, size)) {
         *status = GALLERY_ECHECKSUM;
@@ -269,7 +269,7 @@ static const char *cut_texts(struct gallery_attributes *a, size_t size) {
     size_t at = 4 * a->count;
     for (size_t i = 0; i < a->count; i++) {
         size_t length = get32(a->raw + 4 * i);
-        if (length > size - at || length > GALLERY_ATTRIBUTES_MAX_BYTES)
+        if (length > size - at || length > GALLERY_PROPERTIES_MAX_BYTES)
             return "attributes longer than their block";
         a->texts[i] = length ? (const char *)a->raw + at : NULL;
         a->lengths[i] = length;
@@ -323,7 +323,7 @@ const char *gallery_stage_decode(const void *data, size_t size, const char **tex
     *status = GALLERY_EFORMAT;
     if (size < GALLERY_STAGE_HEADER || memcmp(in, stage_magic, 4)) return "not a staged point";
     if (get32(in + 4) != GALLERY_FORMAT_VERSION) return "a staged point of an unknown version";
-    if (size - GALLERY_STAGE_HEADER > GALLERY_ATTRIBUTES_MAX_BYTES)
+    if (size - GALLERY_STAGE_HEADER > GALLERY_PROPERTIES_MAX_BYTES)
         return "a staged point with impossibly long attributes";
     if (get64(in + 8) != checksum_of(in, 8, GALLERY_STAGE_HEADER, size)) {
         *status = GALLERY_ECHECKSUM;

@@ -18,8 +18,6 @@
 #define GALLERY_KEY_BYTES 8
 #define GALLERY_STAGE_HEADER 16
 #define GALLERY_INDEX_HEADER 32
-/* Attributes of one point. Bounds what a block's decompress to. */
-#define GALLERY_ATTRIBUTES_MAX_BYTES ((size_t)1 << 20)
 
 void gallery_key_encode(uint64_t id, uint8_t key[GALLERY_KEY_BYTES]);
 uint64_t gallery_key_decode(const uint8_t key[GALLERY_KEY_BYTES]);

@@ -27,10 +27,10 @@ static int check_point(gallery *g, const gallery_point *p) {
         return gallery_fail(g->ctx, GALLERY_EVALUE,
                             "%s: %016" PRIx64 " is not the id of %.7f, %.7f", g->path, p->id, lon,
                             lat);
-    if (p->properties && strlen(p->properties) > GALLERY_ATTRIBUTES_MAX_BYTES)
+    if (p->properties && strlen(p->properties) > GALLERY_PROPERTIES_MAX_BYTES)
         return gallery_fail(g->ctx, GALLERY_EVALUE,
                             "%s: point %.7f, %.7f has attributes of more than %zu bytes", g->path,
-                            lon, lat, GALLERY_ATTRIBUTES_MAX_BYTES);
+                            lon, lat, GALLERY_PROPERTIES_MAX_BYTES);
     return GALLERY_OK;
 }
 

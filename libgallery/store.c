@@ -420,7 +420,7 @@ int gallery_each(gallery *g, bool embeddings, gallery_each_fn each, void *user) 
     int status = GALLERY_OK;
     size_t floats = embeddings ? GALLERY_BLOCK_CAPACITY * (size_t)g->meta.setup.dim : 0;
     struct listing l = {.embeddings = floats ? malloc(floats * sizeof(float)) : NULL,
-                        .text = malloc(GALLERY_ATTRIBUTES_MAX_BYTES + 1)};
+                        .text = malloc(GALLERY_PROPERTIES_MAX_BYTES + 1)};
     if (!l.text || (floats && !l.embeddings)) {
         status = gallery_fail_memory(g->ctx, floats * sizeof(float));
         goto done;

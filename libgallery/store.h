@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Properties of one point. A longer text is an error; it bounds what a block unpacks to. */
+#define GALLERY_PROPERTIES_MAX_BYTES ((size_t)1 << 20)
+
 typedef struct gallery gallery;
 
 enum gallery_dtype { GALLERY_F16 = 1, GALLERY_F32 = 2 };
@@ -55,7 +58,7 @@ int gallery_stat(gallery *g, gallery_info *info);
 
 /* Adds points, or new attributes of known ones, to the stage, in one transaction; a point staged
  * again replaces the first. Coordinates must be canonical, and ids theirs: else GALLERY_EVALUE and
- * nothing staged. Properties are at most 1 MiB; a known point staged without any keeps its own. */
+ * nothing staged. A known point staged without any keeps its own. */
 int gallery_stage(gallery *g, const gallery_point *points, size_t n);
 
 /* Computes embeddings. lonlat: double [n][2]; out: float [n][dim]. 0: done. */
