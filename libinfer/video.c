@@ -61,11 +61,7 @@ static int open_decoder(struct video *v) {
         return infer_fail(v->ctx, INFER_EFORMAT, "%s: no decoder for %s", v->container->path,
                           avcodec_get_name(p->codec_id));
     v->codec = avcodec_alloc_context3(decoder);
-    v->packet = av_packet_alloc();
-    v->frame = av_frame_alloc();
-    v->colour = colour_new(v->ctx);
-    if (!v->codec || !v->packet || !v->frame || !v->colour)
-        return infer_fail_memory(v->ctx, sizeof *v->codec);
+    if (!v->codec) return infer_fail_memory(v->ctx, sizeof *v->codec);
     int error = avcodec_parameters_to_context(v->codec, p);
     v->codec->pkt_timebase = v->container->stream->time_base;
     v->codec->thread_count = v->careful                      ? 1
@@ -96,7 +92,16 @@ static int open_with(infer *ctx, struct container *container, bool careful, stru
     v->container = container;
     v->last_s = NAN;
     v->careful = careful;
-    int status = open_decoder(v);
+    v->packet = av_packet_alloc();
+    v->frame = av_frame_alloc();
+    v->colour = colour_new(ctx);
+    bool memory = v->packet && v->frame && v->colour;
+    int status = memory ? open_decoder(v) : infer_fail_memory(ctx, sizeof *v);
+    if (status == INFER_EFORMAT && !careful) { /* damaged from its first byte on */
+        avcodec_free_context(&v->codec);
+        v->careful = true;
+        status = open_decoder(v);
+    }
     if (status == INFER_OK)
         *out = v;
     else
