@@ -49,6 +49,7 @@ stage "vt-model show" "vt-model show $work/model"
 stage "vt-grid" "vt-grid --roads 20 $data/streets.shp > $work/points.geojsonl"
 points=$(points_in "$work/points.geojsonl")
 row "vt-grid" "$points" -
+stage "points" "head -n 2 $work/points.geojsonl"
 stage "vt-embed" "vt-embed -m $work/model -g $work/town.gallery $work/points.geojsonl"
 row "vt-embed" "$points" -
 stage "vt-index build" "vt-index build -g $work/town.gallery"
