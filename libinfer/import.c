@@ -435,10 +435,18 @@ static int compute_ids(struct import *im) {
     return status;
 }
 
+static void close_sources(struct import *im) {
+    for (int i = 0; i < FOREIGN_KINDS; i++) {
+        foreign_close(im->sources[i]);
+        im->sources[i] = NULL;
+    }
+}
+
 static int make_folder(struct import *im) {
     INFER_TRY(folder_begin(im->ctx, im->what->output, im->what->overwrite, &im->folder));
     for (int i = 0; i < CATALOG_FILES; i++)
         if (*im->config.files[i]) INFER_TRY(write_file(im, (enum catalog_file)i));
+    close_sources(im); /* so that not both copies are mapped at once */
     INFER_TRY(compute_ids(im));
     char *path = folder_file(im->folder.temporary, "config.json");
     if (!path) return infer_fail_memory(im->ctx, 64);
@@ -459,7 +467,7 @@ int infer_model_import(infer *ctx, const infer_import *what) {
 done:
     folder_end(&im.folder);
     catalog_free(&im.catalog);
-    for (int i = 0; i < FOREIGN_KINDS; i++) foreign_close(im.sources[i]);
+    close_sources(&im);
     free(im.buffer);
     return status;
 }

@@ -124,6 +124,8 @@ static int do_show(cli *c) {
         verify |= key == KEY_VERIFY;
     }
     if (c->argc > 1) cli_usage(c, "takes one model folder, but was given %d", c->argc);
+    if (c->argc && c->model && c->model != getenv("VT_MODEL"))
+        cli_usage(c, "-m %s and '%s': give one model folder", c->model, c->argv[0]);
     if (c->argc) c->model = c->argv[0];
     cli_need_model(c);
     infer *ctx = open_context(c);

@@ -15,5 +15,6 @@ try tiny extra
 try tiny -o ''
 try vt-model show
 try vt-model show a b
+try vt-model show -m a b
 ls -A | grep -v '^data$\|^ref$\|^shared$'
 exit 0

@@ -1,0 +1,18 @@
+# Other places for sources: pytorch_model.bin in a folder, a config.json that belongs to something else, and a model folder's own files.
+. "$root/tests/vt-model/common.inc"
+tiny
+mkdir heads
+cp ref/model-tiny/heads.pth heads/pytorch_model.bin
+tiny --heads heads -o from-bin
+diff -r model from-bin && echo the same from pytorch_model.bin
+cp ref/model-tiny/clip/model.safetensors clip.safetensors
+cp ref/model-tiny/dinov2/config.json .
+tiny --clip clip.safetensors -o beside
+jq .clip.heads beside/config.json
+tiny --clip clip.safetensors --clip-heads 4 -o beside --overwrite
+diff -r model beside && echo the same with --clip-heads
+cp -r model again
+vt-model import --clip again/clip.safetensors --dinov2 again/dinov2.safetensors --heads again/heads.safetensors \
+    --clip-heads 4 --dinov2-heads 4 --tempgeo-heads 4 --refiner-heads 4 -o again --overwrite
+diff -r model again && echo the same from a model folder
+VT_MODEL=nowhere vt-model show model --json | jq -c .ids
