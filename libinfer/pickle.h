@@ -28,7 +28,7 @@ enum pickle_kind {
 typedef uint32_t pickle_id;
 
 struct pickle_object {
-    uint8_t kind;    /* enum pickle_kind */
+    enum pickle_kind kind;
     bool open, seen; /* for whoever walks the objects */
     union {
         int64_t integer;

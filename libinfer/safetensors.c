@@ -10,8 +10,7 @@
 
 #include <jansson.h>
 
-#define HEADER_MAX 100000000 /* the format's own limit */
-#define ENTRY_MAX 4096       /* bytes of JSON that describe one tensor: 3 keys, 10 numbers */
+#define ENTRY_MAX 4096 /* bytes of JSON that describe one tensor: 3 keys, 10 numbers */
 
 struct range { /* of a tensor's bytes, from the begin of the data */
     uint64_t begin, end;
@@ -71,7 +70,7 @@ static int parse_value(struct reader *reader, size_t limit, json_t **value) {
 static int parse_string(struct reader *reader, json_t **value) {
     *value = NULL;
     if (peek(reader) != '"') return bad_header(reader, "a string is missing");
-    return parse_value(reader, HEADER_MAX, value);
+    return parse_value(reader, SAFETENSORS_MAX_HEADER, value);
 }
 
 /* After a member of an object: true in *more if another follows. */
@@ -242,10 +241,10 @@ int safetensors_read(infer *ctx, struct weights *weights) {
     const char *path = weights_path(weights);
     struct range *ranges = NULL;
     if (size >= 8) memcpy(&length, bytes, 8);
-    if (size < 10 || length > HEADER_MAX || length < 2)
+    if (size < 10 || length > SAFETENSORS_MAX_HEADER || length < 2)
         return infer_fail(ctx, INFER_EFORMAT,
                           "%s: neither a safetensors nor a .pth file: no header of 2 to %d bytes",
-                          path, HEADER_MAX);
+                          path, SAFETENSORS_MAX_HEADER);
     if (length > size - 8)
         return infer_fail(ctx, INFER_EFORMAT,
                           "%s: ends within its safetensors header of %llu bytes", path,

@@ -12,7 +12,6 @@
 
 #include <jansson.h>
 
-#define HEADER_MAX 100000000
 #define DATA_ALIGNMENT 64 /* a cache line, and an AVX-512 register */
 #define CHUNK 8192        /* elements converted at a time */
 
@@ -107,9 +106,9 @@ static int write_header(struct safetensors_writer *writer, const json_t *header)
     size_t length = strlen(text);
     size_t padding = (DATA_ALIGNMENT - (8 + length) % DATA_ALIGNMENT) % DATA_ALIGNMENT;
     uint64_t total = length + padding;
-    if (total > HEADER_MAX) {
+    if (total > SAFETENSORS_MAX_HEADER) {
         status = infer_fail(writer->ctx, INFER_EUSAGE, "%s: a header of more than %d bytes",
-                            writer->path, HEADER_MAX);
+                            writer->path, SAFETENSORS_MAX_HEADER);
         goto done;
     }
     INFER_GO(write_all(writer, &total, sizeof total));

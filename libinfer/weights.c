@@ -216,7 +216,7 @@ const char *weights_quote(char buffer[WEIGHTS_QUOTE], const void *text, size_t s
     size_t shown = size < WEIGHTS_QUOTE ? size : WEIGHTS_QUOTE - 4;
     for (size_t i = 0; i < shown; i++)
         buffer[i] = bytes[i] >= 0x20 && bytes[i] < 0x7f ? (char)bytes[i] : '?';
-    memcpy(buffer + shown, "...", 4);
+    memcpy(buffer + shown, "...", shown == size ? 0 : 4);
     if (shown == size) buffer[shown] = 0;
     return buffer;
 }

@@ -97,6 +97,8 @@ const char *weights_quote(char buffer[WEIGHTS_QUOTE], const void *text, size_t s
 /* ---------------------------------------------------------------------------- writing safetensors
  * All names and shapes first, then the data in the same order; nothing but a small buffer is held.
  */
+#define SAFETENSORS_MAX_HEADER 100000000 /* bytes; the format's own limit */
+
 struct safetensors_writer;
 struct safetensors_entry {
     const char *name;

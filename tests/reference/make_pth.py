@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/reference/pth: small files as PyTorch itself saves them, good and bad (needs PyTorch 1.13).
+"""Writes tests/reference/pth: small files as PyTorch itself saves them, good and bad (needs PyTorch 1.13);
+the .pkl files are two of their pickles alone, for the fuzzer to begin with.
 
     make_pth.py [FOLDER]
 """
@@ -75,3 +76,8 @@ with zipfile.ZipFile(os.path.join(out, "bare.pth")) as source:
     with zipfile.ZipFile(os.path.join(out, "deflated.pth"), "w", zipfile.ZIP_DEFLATED) as target:
         for member in source.namelist():
             target.writestr(zipfile.ZipInfo(member), source.read(member), zipfile.ZIP_DEFLATED)
+
+for name in "views", "checkpoint":
+    with zipfile.ZipFile(os.path.join(out, name + ".pth")) as source:
+        with open(os.path.join(out, name + ".pkl"), "wb") as target:
+            target.write(source.read(name + "/data.pkl"))

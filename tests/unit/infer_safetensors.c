@@ -154,6 +154,20 @@ TEST(refusals_of_lengths) {
                "a Git LFS pointer, not the weights; fetch them: git lfs pull");
 }
 
+/* What a message quotes is cut to fit its buffer, whatever the length. */
+TEST(quotes_fit) {
+    char text[2 * WEIGHTS_QUOTE], quoted[WEIGHTS_QUOTE];
+    memset(text, 'x', sizeof text);
+    text[3] = '\x1b';
+    for (size_t n = 0; n < sizeof text; n++) {
+        bool whole = n < WEIGHTS_QUOTE;
+        CHECK(weights_quote(quoted, text, n) == quoted);
+        CHECK(strlen(quoted) == (whole ? n : WEIGHTS_QUOTE - 1));
+        CHECK(n <= 3 || quoted[3] == '?');
+        CHECK(whole || !strcmp(quoted + WEIGHTS_QUOTE - 4, "..."));
+    }
+}
+
 TEST(refusals_of_files) {
     struct weights *weights;
     CHECK(weights_open(ctx, "tests/reference/none", &weights) == INFER_EIO);
@@ -438,6 +452,7 @@ int main(void) {
     snprintf(target, sizeof target, "%s/model.safetensors", folder);
     RUN(refusals);
     RUN(refusals_of_lengths);
+    RUN(quotes_fit);
     RUN(refusals_of_files);
     RUN(hostile_json_is_bounded);
     RUN(small_file);
