@@ -10,8 +10,11 @@
 #define PIECE_ROUND ((size_t)16) /* whole vectors and micro-tiles */
 #define PARALLEL_FROM 1e6        /* multiplications that are worth waking threads for */
 
+/* The nearest whole number of pieces, and an even one where there are several: cores come in even
+ * numbers, and a last odd piece would leave one waiting. */
 static size_t piece_count(size_t n, size_t target) {
-    return (n + target - 1) / target;
+    size_t count = (n + target / 2) / target;
+    return count < 2 ? 1 : count + count % 2;
 }
 
 /* Where piece i of `count` about equal ones begins; piece `count` begins at n. */

@@ -7,7 +7,7 @@ enum { POINTS = 8192 };
 
 struct points {
     infer_model *model;
-    double *lonlat;
+    double lonlat[2 * POINTS];
     float *out;
 };
 
@@ -21,9 +21,9 @@ static int verify(const char *folder, const struct points *p, size_t dim) {
     infer_options options = {.kernels = INFER_KERNELS_PLAIN};
     infer *ctx;
     infer_model *model;
-    float *want = malloc(4 * dim * sizeof *want);
+    float *want = bench_random(4 * dim, 0);
     double worst = 0;
-    if (!want || infer_open(&options, &ctx) != INFER_OK ||
+    if (infer_open(&options, &ctx) != INFER_OK ||
         infer_model_load(ctx, folder, INFER_PART_LOCATION, &model) != INFER_OK ||
         infer_points_embed(model, p->lonlat, 4, want) != INFER_OK)
         exit(1);
@@ -38,7 +38,7 @@ static int verify(const char *folder, const struct points *p, size_t dim) {
 int main(void) {
     const char *folder = getenv("VT_BENCH_MODEL");
     infer *ctx;
-    struct points p = {0};
+    static struct points p;
     if (!folder) {
         printf("location encoder: not timed, VT_BENCH_MODEL is not set\n");
         return 0;
@@ -49,9 +49,7 @@ int main(void) {
         return 1;
     }
     size_t dim = (size_t)infer_model_describe(p.model)->embedding_dim;
-    p.lonlat = malloc(2 * POINTS * sizeof *p.lonlat);
-    p.out = malloc(POINTS * dim * sizeof *p.out);
-    if (!p.lonlat || !p.out) return 1;
+    p.out = bench_random(POINTS * dim, 0);
     for (size_t i = 0; i < POINTS; i++) {
         p.lonlat[2 * i] = 9.4 + 1e-3 * (double)(i % 128);
         p.lonlat[2 * i + 1] = 47 + 1e-3 * (double)(i / 128);
@@ -62,7 +60,6 @@ int main(void) {
         bench_report("location encoder", POINTS / bench_best(run, &p), "points/s");
     else
         printf("location encoder: wrong, not timed\n");
-    free(p.lonlat);
     free(p.out);
     infer_model_close(p.model);
     infer_close(ctx);
