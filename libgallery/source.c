@@ -171,6 +171,9 @@ static int refuse_names(const gallery_source *s) {
 
 static int choose_layers(gallery_source *s) {
     int count = GDALDatasetGetLayerCount(s->dataset);
+    if (count <= 0)
+        return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: no layer in it: empty, or damaged",
+                            s->path);
     s->layers = calloc((size_t)count + 1, sizeof *s->layers);
     if (!s->layers) return gallery_fail_memory(s->ctx, (size_t)count * sizeof *s->layers);
     for (const char *const *name = s->setup->layers; name && *name; name++)
@@ -391,8 +394,8 @@ static int next_of_dataset(gallery_source *s, gallery_feature *feature, bool *br
         gallery_complaint_end();
         if (!s->feature && !complaint.failed) return GALLERY_END;
         if (!s->feature)
-            return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: damaged, or cut off: %s", s->path,
-                                complaint.text);
+            return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: damaged, cut off%s: %s", s->path,
+                                s->setup->where ? ", or --where is wrong" : "", complaint.text);
         if (!s->highway ||
             (layer->highway >= 0 && passes(s, OGR_F_GetFieldAsString(s->feature, layer->highway))))
             break;

@@ -1,0 +1,559 @@
+/* Sources: reference systems and axis orders, filters, kinds of geometry, broken input. The test
+ * makes its own files with GDAL, in a scratch folder. */
+#include "test.h"
+#include "libgallery/geodesy.h"
+#include "libgallery/grid.h"
+
+#include <cpl_conv.h>
+#include <cpl_error.h>
+#include <cpl_string.h>
+#include <gdal.h>
+#include <ogr_api.h>
+#include <ogr_srs_api.h>
+
+#define MOST 20000
+#define OSM "../shared/data/osm/liechtenstein.osm.pbf"
+#define SHP "../shared/data/shp/stockholm/edges.shp"
+
+static char folder[] = "/tmp/vt-source-XXXXXX";
+static char path_text[512];
+
+static const char *in_folder(const char *name) {
+    snprintf(path_text, sizeof path_text, "%s/%s", folder, name);
+    return path_text;
+}
+
+/* ------------------------------------------------------------- what came out */
+
+static struct {
+    double lon, lat;
+    uint64_t id;
+} got[MOST];
+static size_t got_count;
+static char first[1024], last[1024], message[1024], problem[1024];
+static size_t problems;
+static gallery_grid_counts counts;
+
+static int take(void *user, const gallery_point *point) {
+    (void)user;
+    if (got_count < MOST) {
+        got[got_count].lon = point->lon_deg;
+        got[got_count].lat = point->lat_deg;
+        got[got_count].id = point->id;
+    }
+    if (!got_count++) snprintf(first, sizeof first, "%s", point->properties);
+    snprintf(last, sizeof last, "%s", point->properties);
+    return GALLERY_OK;
+}
+
+static void note_problem(void *user, const char *text) {
+    (void)user;
+    problems++;
+    snprintf(problem, sizeof problem, "%s", text);
+}
+
+static int read_twice(gallery_grid_setup setup, const char *path, int times) {
+    gallery_context *ctx = NULL;
+    gallery_grid *grid = NULL;
+    got_count = problems = 0;
+    *first = *last = *message = *problem = '\0';
+    memset(&counts, 0, sizeof counts);
+    if (!setup.take) setup.take = take;
+    if (setup.mode != GALLERY_GRID_POINTS && setup.spacing_m == 0) setup.spacing_m = 20;
+    if (gallery_context_open(1, &ctx)) return -1;
+    int status = gallery_grid_open(ctx, &setup, &grid);
+    for (int i = 0; i < times && !status; i++) status = gallery_grid_read(grid, path, &counts);
+    snprintf(message, sizeof message, "%s", gallery_message(ctx));
+    gallery_grid_close(grid);
+    gallery_context_close(ctx);
+    return status;
+}
+
+static int read_source(gallery_grid_setup setup, const char *path) {
+    return read_twice(setup, path, 1);
+}
+
+/* ---------------------------------------------------------------- what goes in */
+
+static OGRSpatialReferenceH srs_of(int epsg) {
+    OGRSpatialReferenceH srs = epsg ? OSRNewSpatialReference(NULL) : NULL;
+    if (srs) OSRImportFromEPSG(srs, epsg);
+    if (srs) OSRSetAxisMappingStrategy(srs, OAMS_TRADITIONAL_GIS_ORDER);
+    return srs;
+}
+
+/* WKT has no word for them: 777 stands for NaN, 778 for infinity. */
+static void make_infinite(OGRGeometryH geometry) {
+    for (int i = 0; i < OGR_G_GetGeometryCount(geometry); i++)
+        make_infinite(OGR_G_GetGeometryRef(geometry, i));
+    for (int i = 0; i < OGR_G_GetPointCount(geometry); i++) {
+        double x = OGR_G_GetX(geometry, i);
+        if (x == 777 || x == 778)
+            OGR_G_SetPoint_2D(geometry, i, x == 777 ? (double)NAN : (double)INFINITY, 47);
+    }
+}
+
+/* A layer "things" with a text field "name" and one feature per WKT, named "a", "b", ... */
+static const char *make(const char *file, const char *driver, int epsg, const char *const *wkt) {
+    const char *path = in_folder(file);
+    OGRSpatialReferenceH srs = srs_of(epsg);
+    GDALDatasetH dataset =
+        GDALCreate(GDALGetDriverByName(driver), path, 0, 0, 0, GDT_Unknown, NULL);
+    OGRLayerH layer = GDALDatasetCreateLayer(dataset, "things", srs, wkbUnknown, NULL);
+    OGRFieldDefnH field = OGR_Fld_Create("name", OFTString);
+    OGR_L_CreateField(layer, field, 1);
+    OGR_Fld_Destroy(field);
+    for (int i = 0; wkt[i]; i++) {
+        char *text = (char *)wkt[i], name[2] = {(char)('a' + i), 0};
+        OGRGeometryH geometry = NULL;
+        OGR_G_CreateFromWkt(&text, srs, &geometry);
+        if (geometry) make_infinite(geometry);
+        OGRFeatureH feature = OGR_F_Create(OGR_L_GetLayerDefn(layer));
+        if (geometry) OGR_F_SetGeometryDirectly(feature, geometry);
+        OGR_F_SetFieldString(feature, 0, name);
+        CHECK(OGR_L_CreateFeature(layer, feature) == OGRERR_NONE);
+        OGR_F_Destroy(feature);
+    }
+    GDALClose(dataset);
+    if (srs) OSRRelease(srs);
+    return path;
+}
+
+static const char *write_file(const char *file, const char *text) {
+    const char *path = in_folder(file);
+    FILE *out = fopen(path, "w");
+    if (out) {
+        fputs(text, out);
+        fclose(out);
+    }
+    return path;
+}
+
+/* ------------------------------------------------------------------------ CRS */
+
+static void check_vaduz(int status) {
+    CHECK(status == GALLERY_OK);
+    if (status) printf("# %s\n", message);
+    REQUIRE(got_count == 1);
+    CHECK_NEAR(got[0].lon, 9.52, 1.5e-7);
+    CHECK_NEAR(got[0].lat, 47.14, 1.5e-7);
+    CHECK(got[0].id == gallery_point_id(got[0].lon, got[0].lat));
+}
+
+/* echo 47.14 9.52 | cs2cs -f %.6f EPSG:4326 EPSG:CODE; cs2cs prints the authority's order, files
+ * hold east, north. In 31467 and 3035 the authority says north, east; in 2056 and 32632 east,
+ * north. */
+static const struct {
+    int epsg;
+    double x, y;
+} vaduz[] = {{4326, 9.52, 47.14},
+             {2056, 2757870.358715, 1223096.058978},
+             {3857, 1059761.552352, 5964955.649844},
+             {32632, 539429.875982, 5220853.151979},
+             {31467, 3539522.880251, 5222502.242458},
+             {3035, 4284559.475970, 2669722.621348}};
+
+static void check_everywhere(const char *driver, const char *extension) {
+    for (size_t i = 0; i < sizeof vaduz / sizeof *vaduz; i++) {
+        char name[64], wkt[128];
+        snprintf(name, sizeof name, "vaduz%d.%s", vaduz[i].epsg, extension);
+        snprintf(wkt, sizeof wkt, "POINT (%.6f %.6f)", vaduz[i].x, vaduz[i].y);
+        const char *path = make(name, driver, vaduz[i].epsg, (const char *[]){wkt, NULL});
+        check_vaduz(read_source((gallery_grid_setup){.mode = GALLERY_GRID_POINTS}, path));
+    }
+}
+
+TEST(crs_of_shapefiles) {
+    check_everywhere("ESRI Shapefile", "shp");
+}
+
+TEST(crs_of_geopackages) {
+    check_everywhere("GPKG", "gpkg");
+}
+
+TEST(crs_of_flatgeobuf) {
+    check_everywhere("FlatGeobuf", "fgb");
+}
+
+/* GML writes coordinates in the authority's order if srsName is a URN. */
+static const char *gml(const char *file, const char *srs, const char *position) {
+    char text[2000];
+    snprintf(text, sizeof text,
+             "<?xml version=\"1.0\" encoding=\"utf-8\"?><ogr:FeatureCollection "
+             "xmlns:ogr=\"http://ogr.maptools.org/\" xmlns:gml=\"http://www.opengis.net/gml\">"
+             "<gml:featureMember><ogr:things fid=\"things.0\"><ogr:geometryProperty>"
+             "<gml:Point srsName=\"%s\"><gml:pos>%s</gml:pos></gml:Point></ogr:geometryProperty>"
+             "<ogr:name>a</ogr:name></ogr:things></gml:featureMember></ogr:FeatureCollection>",
+             srs, position);
+    return write_file(file, text);
+}
+
+TEST(crs_of_gml_in_the_authoritys_order) {
+    static const char *const cases[][2] = {
+        {"urn:ogc:def:crs:EPSG::4326", "47.14 9.52"},
+        {"http://www.opengis.net/def/crs/EPSG/0/4326", "47.14 9.52"},
+        {"urn:ogc:def:crs:OGC:1.3:CRS84", "9.52 47.14"},
+        {"urn:ogc:def:crs:EPSG::2056", "2757870.358715 1223096.058978"},
+        {"urn:ogc:def:crs:EPSG::31467", "5222502.242458 3539522.880251"},
+        {"urn:ogc:def:crs:EPSG::3035", "2669722.621348 4284559.475970"},
+        {"EPSG:4326", "9.52 47.14"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "axes%zu.gml", i);
+        const char *path = gml(name, cases[i][0], cases[i][1]);
+        check_vaduz(read_source((gallery_grid_setup){.mode = GALLERY_GRID_POINTS}, path));
+    }
+    snprintf(path_text, sizeof path_text, "%s/axes0.gfs", folder);
+    CHECK(!test_have(path_text)); /* nothing is written beside a source */
+}
+
+TEST(crs_given) {
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_POINTS};
+    const char *wkt[] = {"POINT (2757870.358715 1223096.058978)", NULL};
+    const char *path = make("bare.shp", "ESRI Shapefile", 0, wkt);
+    CHECK(read_source(setup, path) == GALLERY_ECRS);
+    CHECK(strstr(message, "-s_srs") && strstr(message, "layer bare"));
+    setup.srs = "EPSG:2056";
+    check_vaduz(read_source(setup, path));
+    setup.srs = "+proj=somerc +lat_0=46.9524055555556 +lon_0=7.43958333333333 +k_0=1 +x_0=2600000 "
+                "+y_0=1200000 +ellps=bessel +towgs84=674.374,15.056,405.346,0,0,0,0 +units=m";
+    check_vaduz(read_source(setup, path));
+    setup.srs = "EPSG:4326"; /* in place of the file's own, and wrong */
+    CHECK(read_source(setup, path) == GALLERY_ECRS);
+    CHECK(strstr(message, "feature 0") && strstr(message, "not on the Earth"));
+    static const char *const nonsense[] = {"EPSG:1", "nonsense", "", "http://example.org/4326"};
+    for (int i = 0; i < 4; i++) {
+        setup.srs = nonsense[i];
+        CHECK(read_source(setup, path) == GALLERY_EUSAGE && strstr(message, "-s_srs"));
+    }
+    setup.srs = "EPSG:4326"; /* order of the axes is east, north here, too */
+    path = make("bare2.shp", "ESRI Shapefile", 0, (const char *[]){"POINT (9.52 47.14)", NULL});
+    check_vaduz(read_source(setup, path));
+}
+
+/* ------------------------------------------------------------------------ CSV */
+
+TEST(csv_by_names_of_columns) {
+    static const char *const texts[] = {
+        "LAT,LON\n47.14,9.52\n", "lon,lat\n9.52,47.14\n", "Name,Longitude,Latitude\nx,9.52,47.14\n",
+        "lng;lat\n9.52;47.14\n", "Y,X\n47.14,9.52\n",     "\xef\xbb\xbfLAT,LON\r\n47.14,9.52\r\n"};
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_POINTS};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        check_vaduz(read_source(setup, write_file("points.csv", texts[i])));
+    CHECK(read_source(setup, write_file("bare.csv", "47.14,9.52\n47.15,9.53\n")) ==
+          GALLERY_EFORMAT);
+    CHECK(strstr(message, "bare.csv") && strstr(message, "longitude") && strstr(message, "line 1"));
+    CHECK(read_source(setup, write_file("bad.csv", "LAT,LON\n47.1,9.5\n,9.5\n")) ==
+          GALLERY_EFORMAT);
+    CHECK(strstr(message, "feature 2"));
+    CHECK(read_source(setup, write_file("word.csv", "LAT,LON\n47.1,9.5\nhere,9.5\n")) ==
+          GALLERY_EFORMAT);
+    CHECK(strstr(message, "feature 2"));
+    CHECK(read_source(setup, write_file("range.csv", "LAT,LON\n151.2,-33.9\n")) == GALLERY_ECRS);
+    CHECK(strstr(message, "151.2"));
+    CHECK(read_source(setup, write_file("nan.csv", "LAT,LON\nnan,9\n")) != GALLERY_OK);
+    setup.problem = note_problem;
+    CHECK(read_source(setup, write_file("bad.csv", "LAT,LON\n47.1,9.5\n,9.5\n95,9\n47.2,9.5\n")) ==
+          GALLERY_OK);
+    CHECK(got_count == 2 && problems == 2 && counts.broken == 2 && counts.features == 4);
+    setup.srs = "EPSG:2056";
+    setup.problem = NULL;
+    check_vaduz(
+        read_source(setup, write_file("swiss.csv", "x,y\n2757870.358715,1223096.058978\n")));
+}
+
+/* ----------------------------------------------------------------- geometries */
+
+static const char *const mixed[] = {
+    "LINESTRING (9.5 47.1, 9.501 47.1)",
+    "MULTILINESTRING ((9.5 47.2, 9.501 47.2), (9.5 47.3, 9.501 47.3))",
+    "POINT (9.5 47.1)",
+    "MULTIPOINT (9.6 47.1, 9.7 47.2)",
+    "POLYGON ((9 47, 9.01 47, 9.01 47.01, 9 47.01, 9 47))",
+    "MULTIPOLYGON (((8 47, 8.01 47, 8.01 47.01, 8 47.01, 8 47)), ((7 47, 7.01 47, 7.01 47.01, 7 "
+    "47.01, 7 47)))",
+    "GEOMETRYCOLLECTION (POINT (1 2), LINESTRING (1 2, 1.001 2), GEOMETRYCOLLECTION (POLYGON ((6 "
+    "47, 6.01 47, 6.01 47.01, 6 47.01, 6 47))))",
+    "LINESTRING EMPTY",
+    "CIRCULARSTRING (9 46, 9.001 46.001, 9.002 46)",
+    NULL};
+
+TEST(geometries_of_each_kind) {
+    const char *path = make("mixed.gpkg", "GPKG", 4326, mixed);
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_POINTS};
+    CHECK(read_source(setup, path) == GALLERY_OK);
+    CHECK(got_count == 4 && counts.features == 9 && counts.used == 3 && counts.other == 5);
+    CHECK(counts.no_geometry == 1);
+    setup.mode = GALLERY_GRID_ROADS;
+    setup.spacing_m = 1e6;
+    CHECK(read_source(setup, path) == GALLERY_OK);
+    CHECK(got_count == 2 * 5 && counts.used == 4 && counts.other == 4);
+    setup.mode = GALLERY_GRID_AREA;
+    setup.spacing_m = 100;
+    CHECK(read_source(setup, path) == GALLERY_OK);
+    CHECK(counts.used == 3);
+    CHECK_NEAR((double)got_count, 4 * 84.4, 12); /* 0.01 by 0.01 degrees: 760 m by 1112 m */
+}
+
+TEST(geometries_3d) {
+    static const char *const high[] = {"LINESTRING ZM (9.5 47.1 400 1, 9.501 47.1 500 2)", NULL};
+    const char *path = make("high.gpkg", "GPKG", 4326, high);
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS, .spacing_m = 1000};
+    CHECK(read_source(setup, path) == GALLERY_OK && got_count == 2);
+}
+
+TEST(geometries_of_the_wrong_kind) {
+    const char *path = make("wrong.shp", "ESRI Shapefile", 4326,
+                            (const char *[]){"LINESTRING (9.5 47.1, 9.6 47.2)", NULL});
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_AREA};
+    CHECK(read_source(setup, path) == GALLERY_EEMPTY);
+    CHECK(strstr(message, "no polygons, but 1 lines, which --roads takes"));
+    setup.mode = GALLERY_GRID_POINTS;
+    CHECK(read_source(setup, path) == GALLERY_EEMPTY && strstr(message, "no points, but 1 lines"));
+}
+
+TEST(geometries_on_no_earth) {
+    static const char *const lines[] = {"LINESTRING (9.5 47.1, 9.501 47.1)",
+                                        "LINESTRING (9.5 47.1, 9.501 91)",
+                                        "MULTILINESTRING ((1 1, 2 2), (9.5 47.1, 777 47))",
+                                        "LINESTRING (9.5 47.1, 778 47.1)",
+                                        "LINESTRING (9.5 47.1, 400 47.1)",
+                                        "LINESTRING (9.5 47.2, 9.501 47.2)",
+                                        NULL};
+    const char *path = make("hostile.gpkg", "GPKG", 4326, lines);
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS, .spacing_m = 1e5};
+    CHECK(read_source(setup, path) == GALLERY_ECRS);
+    CHECK(strstr(message, "layer things: feature 2") && strstr(message, "91"));
+    CHECK(got_count == 2);
+    setup.problem = note_problem;
+    CHECK(read_source(setup, path) == GALLERY_OK);
+    CHECK(strstr(problem, "400"));
+    CHECK(got_count == 4 && problems == 4 && counts.broken == 4); /* none of a broken feature */
+}
+
+/* -------------------------------------------------------------- what is written */
+
+TEST(properties_are_json) {
+    const char *text = "{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\","
+                       "\"properties\":{\"name\":\"a \\\"b\\\" \\\\ \\u00e4\\n\",\"lanes\":2,"
+                       "\"w\":2.5,\"none\":null},\"geometry\":{\"type\":\"LineString\","
+                       "\"coordinates\":[[9.5,47.1],[9.5,47.2]]}}]}";
+    const char *path = write_file("props.geojson", text);
+    const char *keep[] = {"name", "lanes", "w", "none", NULL};
+    char expected[1024];
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS, .spacing_m = 1e6, .keep = keep};
+    CHECK(read_source(setup, path) == GALLERY_OK);
+    snprintf(expected, sizeof expected,
+             "{\"kind\":\"road\",\"heading\":0,\"source\":\"%s\",\"name\":\"a \\\"b\\\" \\\\ "
+             "\xc3\xa4\\n\",\"lanes\":2,\"w\":2.5}",
+             path);
+    CHECK_TEXT(first, expected);
+    keep[0] = "nope";
+    CHECK(read_source(setup, path) == GALLERY_EFORMAT && strstr(message, "no field 'nope'"));
+    static const char *const own[] = {"id", "kind", "heading", "source", "", "a,b"};
+    for (int i = 0; i < 6; i++) {
+        keep[0] = own[i];
+        CHECK(read_source(setup, path) == GALLERY_EUSAGE && strstr(message, "--keep"));
+    }
+}
+
+TEST(headings) {
+    static const struct {
+        const char *line, *heading;
+    } ways[] = {{"LINESTRING (0 0, 0 0.001)", "\"heading\":0,"},
+                {"LINESTRING (0 0, 0.001 0)", "\"heading\":90,"},
+                {"LINESTRING (0 0, 0 -0.001)", "\"heading\":180,"},
+                {"LINESTRING (0 0, -0.001 0)", "\"heading\":270,"},
+                {"LINESTRING (9.52 47.14, 9.6 47.2)", "\"heading\":42.25,"}, /* geod: 42.2496 */
+                {"LINESTRING (0 0, -0.00000001 0.001)", "\"heading\":0,"}};  /* 359.999 */
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS, .spacing_m = 1e6};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "way%zu.gpkg", i);
+        const char *path = make(name, "GPKG", 4326, (const char *[]){ways[i].line, NULL});
+        CHECK(read_source(setup, path) == GALLERY_OK);
+        CHECK(strstr(first, ways[i].heading) != NULL);
+    }
+}
+
+TEST(repeated_points_come_once) {
+    static const char *const cross[] = {
+        "LINESTRING (9.5 47.1, 9.51 47.1)", "LINESTRING (9.51 47.1, 9.52 47.1)",
+        "LINESTRING (9.51 47.1, 9.51 47.2)", "LINESTRING (9.5 47.1, 9.51 47.1)", NULL};
+    const char *path = make("cross.gpkg", "GPKG", 4326, cross);
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS, .spacing_m = 1e5};
+    CHECK(read_twice(setup, path, 2) == GALLERY_OK);
+    CHECK(got_count == 4 && counts.points == 4 && counts.repeated == 12);
+    setup.mode = GALLERY_GRID_POINTS; /* as they are */
+    path = make("twice.gpkg", "GPKG", 4326, (const char *[]){"POINT (1 2)", "POINT (1 2)", NULL});
+    CHECK(read_source(setup, path) == GALLERY_OK && got_count == 2);
+}
+
+TEST(filters) {
+    const char *path = make("mixed2.gpkg", "GPKG", 4326, mixed);
+    const char *layers[] = {"things", NULL};
+    gallery_grid_setup setup = {
+        .mode = GALLERY_GRID_ROADS, .spacing_m = 1e6, .where = "name = 'a'"};
+    setup.layers = layers;
+    CHECK(read_source(setup, path) == GALLERY_OK && got_count == 2);
+    setup.where = "name = 'zz'";
+    CHECK(read_source(setup, path) == GALLERY_EEMPTY && strstr(message, "--where"));
+    setup.where = "nope = 'a'";
+    CHECK(read_source(setup, path) == GALLERY_EFORMAT && strstr(message, "--where"));
+    setup.where = "name = = 'a'";
+    CHECK(read_source(setup, path) == GALLERY_EFORMAT && strstr(message, "--where"));
+    setup.where = NULL;
+    layers[0] = "nope";
+    CHECK(read_source(setup, path) == GALLERY_EFORMAT && strstr(message, "no layer 'nope'"));
+    layers[0] = "things";
+    setup.highway = "primary";
+    CHECK(read_source(setup, path) == GALLERY_EFORMAT && strstr(message, "--highway"));
+}
+
+/* --------------------------------------------------------------------- damage */
+
+static void cut(const char *path, long size) {
+    CHECK(truncate(path, size) == 0);
+}
+
+TEST(damaged_files) {
+    static const char *const lines[] = {"LINESTRING (9.5 47.1, 9.51 47.1)",
+                                        "LINESTRING (9.5 47.2, 9.51 47.2)",
+                                        "LINESTRING (9.5 47.3, 9.51 47.3)", NULL};
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS};
+    CHECK(read_source(setup, in_folder("missing.shp")) == GALLERY_EIO);
+    CHECK(strstr(message, "No such file"));
+    CHECK(read_source(setup, "") == GALLERY_EIO);
+    CHECK(read_source(setup, write_file("noise.shp", "no shapefile")) == GALLERY_EFORMAT);
+    CHECK(read_source(setup, write_file("noise.txt", "hello")) == GALLERY_EFORMAT);
+    CHECK(read_source(setup, write_file("empty.geojson", "")) == GALLERY_EFORMAT);
+    const char *path = make("cut.shp", "ESRI Shapefile", 4326, lines);
+    cut(path, 250);
+    CHECK(read_source(setup, path) == GALLERY_EFORMAT && strstr(message, "cut.shp"));
+    make("noshx.shp", "ESRI Shapefile", 4326, lines);
+    unlink(in_folder("noshx.shx"));
+    CHECK(read_source(setup, in_folder("noshx.shp")) == GALLERY_EFORMAT);
+    CHECK(strstr(message, "noshx.sh"));
+    make("nodbf.shp", "ESRI Shapefile", 4326, lines);
+    unlink(in_folder("nodbf.dbf"));
+    CHECK(read_source(setup, in_folder("nodbf.shp")) == GALLERY_OK); /* geometry is whole */
+    path = make("cut.fgb", "FlatGeobuf", 4326, lines);
+    cut(path, 500);
+    CHECK(read_source(setup, path) == GALLERY_EFORMAT);
+    path = make("cut.gpkg", "GPKG", 4326, lines);
+    cut(path, 20000);
+    CHECK(read_source(setup, path) == GALLERY_EFORMAT);
+    path = make("cut.geojson", "GeoJSON", 4326, lines);
+    cut(path, 400);
+    CHECK(read_source(setup, path) == GALLERY_EFORMAT);
+    const char *nothing[] = {NULL};
+    path = make("none.gpkg", "GPKG", 4326, nothing);
+    CHECK(read_source(setup, path) == GALLERY_EEMPTY && strstr(message, "no feature"));
+}
+
+TEST(sources_that_reach_elsewhere) {
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS};
+    static const char *const remote[] = {
+        "/vsicurl/http://127.0.0.1:9/x.shp", "/vsizip//vsicurl/http://127.0.0.1:9/x.zip",
+        "/vsizip/vsicurl/127.0.0.1:9/x.zip", "/vsis3/b/x.gpkg",
+        "http://127.0.0.1:9/x.geojson",      "ftp://127.0.0.1/x.gpkg",
+        "WFS:http://127.0.0.1:9/",           "/vsicurl_streaming/http://x"};
+    for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
+        CHECK(read_source(setup, remote[i]) == GALLERY_EIO && strstr(message, "--allow-net"));
+    make("real.gpkg", "GPKG", 4326, mixed);
+    char text[1000];
+    snprintf(text, sizeof text,
+             "<OGRVRTDataSource><OGRVRTLayer name=\"things\"><SrcDataSource>%s</SrcDataSource>"
+             "</OGRVRTLayer></OGRVRTDataSource>",
+             in_folder("real.gpkg"));
+    const char *path = write_file("virtual.vrt", text);
+    CHECK(read_source(setup, path) == GALLERY_EFORMAT && strstr(message, "--allow-net"));
+    setup.allow_net = true;
+    CHECK(read_source(setup, path) == GALLERY_OK && got_count > 10);
+}
+
+TEST(setups_that_make_no_sense) {
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS};
+    static const double bad[] = {-1, NAN, INFINITY, 1e-9, 0.0099, 1.1e6};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        setup.spacing_m = bad[i];
+        CHECK(read_source(setup, "x") == GALLERY_EUSAGE);
+    }
+    CHECK(read_source((gallery_grid_setup){0}, "x") == GALLERY_EUSAGE);
+}
+
+static int refuse_third(void *user, const gallery_point *point) {
+    (void)user;
+    (void)point;
+    return ++got_count == 3 ? GALLERY_EFULL : GALLERY_OK;
+}
+
+TEST(taker_stops_the_reading) {
+    const char *path =
+        make("long.gpkg", "GPKG", 4326, (const char *[]){"LINESTRING (0 0, 90 0)", NULL});
+    gallery_grid_setup setup = {
+        .mode = GALLERY_GRID_ROADS, .spacing_m = 0.01, .take = refuse_third};
+    CHECK(read_source(setup, path) == GALLERY_EFULL && got_count == 3);
+    setup.mode = GALLERY_GRID_AREA;
+    path = make("world.gpkg", "GPKG", 4326,
+                (const char *[]){"POLYGON ((-180 -90, 180 -90, 180 90, -180 90, -180 -90))", NULL});
+    CHECK(read_source(setup, path) == GALLERY_EFULL && got_count == 3);
+}
+
+/* ------------------------------------------------------------------- real data */
+
+TEST(osm_of_liechtenstein) {
+    if (!test_have(OSM)) SKIP("no ../shared");
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS, .spacing_m = 1e6};
+    CHECK(read_source(setup, OSM) == GALLERY_OK);
+    CHECK(counts.features == 4658 && counts.used == 4658 && counts.other == 0);
+    setup.highway = "primary,secondary,primary_link";
+    CHECK(read_source(setup, OSM) == GALLERY_OK);
+    CHECK(counts.features == 123 + 140 + 3); /* ogrinfo: GROUP BY highway */
+    setup.highway = NULL;
+    setup.where = "tunnel = 'yes'"; /* a tag that GDAL's own configuration has no field for */
+    CHECK(read_source(setup, OSM) == GALLERY_OK && counts.features > 0 && counts.features < 300);
+    setup.where = NULL;
+    setup.highway = "nope";
+    CHECK(read_source(setup, OSM) == GALLERY_EEMPTY && strstr(message, "--highway"));
+}
+
+TEST(shapefile_of_stockholm) {
+    if (!test_have(SHP)) SKIP("no ../shared");
+    const char *keep[] = {"name", "osmid", NULL};
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS, .keep = keep};
+    CHECK(read_source(setup, SHP) == GALLERY_OK);
+    CHECK(counts.features == 1308 && counts.used == 1308);
+    CHECK(got_count == counts.points && got_count > 4000);
+    for (size_t i = 0; i < got_count && i < MOST; i++)
+        CHECK(got[i].lon > 18.0293 && got[i].lon < 18.0732 && got[i].lat > 59.3347 &&
+              got[i].lat < 59.3526);
+}
+
+int main(void) {
+    if (!mkdtemp(folder)) return 1;
+    GDALAllRegister();
+    CPLSetErrorHandler(CPLQuietErrorHandler);
+    RUN(crs_of_shapefiles);
+    RUN(crs_of_geopackages);
+    RUN(crs_of_flatgeobuf);
+    RUN(crs_of_gml_in_the_authoritys_order);
+    RUN(crs_given);
+    RUN(csv_by_names_of_columns);
+    RUN(geometries_of_each_kind);
+    RUN(geometries_3d);
+    RUN(geometries_of_the_wrong_kind);
+    RUN(geometries_on_no_earth);
+    RUN(properties_are_json);
+    RUN(headings);
+    RUN(repeated_points_come_once);
+    RUN(filters);
+    RUN(damaged_files);
+    RUN(sources_that_reach_elsewhere);
+    RUN(setups_that_make_no_sense);
+    RUN(taker_stops_the_reading);
+    RUN(osm_of_liechtenstein);
+    RUN(shapefile_of_stockholm);
+    CPLUnlinkTree(folder);
+    return test_finish();
+}
