@@ -212,6 +212,7 @@ static int take_settings(struct foreign *f, json_t *root) {
     snprintf(c->hidden_act, sizeof c->hidden_act, "%s", act ? act : "");
     json_t *eps = json_object_get(json, "layer_norm_eps");
     c->eps = json_is_number(eps) ? json_number_value(eps) : NAN;
+    c->mlp_ratio = json_number_value(json_object_get(json, "mlp_ratio"));
     if (json_is_true(json_object_get(json, "use_swiglu_ffn")))
         return infer_fail(f->ctx, INFER_EFORMAT,
                           "%s: use_swiglu_ffn: DINOv2 with a SwiGLU layer is not supported",

@@ -32,7 +32,7 @@ struct foreign_config {
     char path[4096]; /* "": there is none */
     char hidden_act[32];
     int heads, dim, layers, mlp, image_size, patch_size, projection;
-    double eps;
+    double eps, mlp_ratio;
 };
 
 struct foreign;

@@ -155,6 +155,10 @@ static int check_settings(struct import *im, const struct foreign *f, const char
     INFER_TRY(check_setting(im, f, "image_size", c->image_size, v->image_size));
     if (v->projection)
         INFER_TRY(check_setting(im, f, "projection_dim", c->projection, v->projection));
+    if (c->mlp_ratio > 0 && fabs(c->mlp_ratio * v->dim - v->mlp) >= 1)
+        return infer_fail(im->ctx, INFER_ETENSOR,
+                          "%s: mlp_ratio is %g, but the tensors of %s have %d for a width of %d",
+                          c->path, c->mlp_ratio, foreign_path(f), v->mlp, v->dim);
     if (*c->hidden_act && strcmp(c->hidden_act, activation))
         return infer_fail(im->ctx, INFER_EFORMAT,
                           "%s: hidden_act is \"%s\"; only \"%s\" is supported", c->path,

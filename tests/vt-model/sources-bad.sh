@@ -25,6 +25,8 @@ setting clip '.model_type = "vit"'
 setting dinov2 '.use_swiglu_ffn = true'
 setting dinov2 '.model_type = "dinov2_with_registers"'
 setting dinov2 '.hidden_act = "relu"'
+setting dinov2 '.mlp_ratio = 3'
+setting dinov2 '.mlp_ratio = 1e300'
 echo '{' >src/clip/config.json; import; cp ref/model-tiny/clip/config.json src/clip
 truncate -s -100 src/dinov2/model.safetensors; import
 cp ref/model-tiny/dinov2/model.safetensors src/dinov2
