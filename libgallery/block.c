@@ -213,8 +213,9 @@ const char *gallery_block_ids(const struct gallery_block *block, uint64_t key, u
 static uint8_t *lay_out_texts(const struct gallery_row *rows, size_t count, size_t *size) {
     size_t total = 4 * count;
     for (size_t i = 0; i < count; i++) total += rows[i].text ? rows[i].length : 0;
-    uint8_t *raw = malloc(total), *at = raw + 4 * count;
+    uint8_t *raw = malloc(total);
     if (!raw) return NULL;
+    uint8_t *at = raw + 4 * count;
     for (size_t i = 0; i < count; i++) {
         size_t length = rows[i].text ? rows[i].length : 0;
         put32(raw + 4 * i, (uint32_t)length);
