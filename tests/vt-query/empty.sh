@@ -1,0 +1,3 @@
+# Nothing on standard input: what should have written it has failed.
+. "$root/tests/vt-query/setup"
+vt-query

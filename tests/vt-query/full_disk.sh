@@ -1,0 +1,3 @@
+# A full disk.
+. "$root/tests/vt-query/setup"
+vt-query frames >/dev/full
