@@ -181,11 +181,13 @@ void container_close(struct container *c) {
 /* ---------------------------------------------------------- what is in there */
 
 bool container_is_picture(const struct container *c) {
+    static const char *const brands[] = {"avif", "heic", "heix", "mif1"};
     const char *name = c->format->iformat->name;
+    const AVDictionaryEntry *brand = av_dict_get(c->format->metadata, "major_brand", NULL, 0);
     size_t length = strlen(name);
     if (length > 5 && !strcmp(name + length - 5, "_pipe")) return true;
     return !strcmp(name, "gif") || !strcmp(name, "apng") ||
-           (c->stream->nb_frames == 1 && av_match_name("mov", name)); /* AVIF */
+           (brand && IS_ONE_OF(brand->value, brands));
 }
 
 double container_seconds(const struct container *c, int64_t timestamp) {
@@ -204,9 +206,10 @@ int64_t container_packet_time(const struct container *c, const AVPacket *p) {
 }
 
 double container_packet_end(const struct container *c, const AVPacket *p) {
-    if (p->pts == AV_NOPTS_VALUE) return 0;
+    int64_t time = p->pts != AV_NOPTS_VALUE ? p->pts : p->dts;
+    if (time == AV_NOPTS_VALUE) return 0;
     int64_t duration = p->duration > 0 ? p->duration : 0;
-    return ((double)p->pts + (double)duration) *
+    return ((double)time + (double)duration) *
            av_q2d(c->format->streams[p->stream_index]->time_base);
 }
 
@@ -214,12 +217,10 @@ bool container_is_cut(const struct container *c, long packets, double end_s) {
     /* The index of an MP4 names every sample, of others the key frames. */
     if (packets < avformat_index_get_entries_count(c->stream)) return true;
     if (av_match_name("mov", c->format->iformat->name)) return false;
-    double start_s =
-        c->format->start_time == AV_NOPTS_VALUE ? 0 : (double)c->format->start_time / AV_TIME_BASE;
-    double length_s = (double)c->format->duration / AV_TIME_BASE;
-    /* A length that FFmpeg has guessed says nothing; one in a header is rounded by some muxers. */
-    return c->format->duration_estimation_method == AVFMT_DURATION_FROM_STREAM &&
-           c->format->duration > 0 && end_s < start_s + length_s - 1;
+    /* A length in a header counts from 0 in some containers, from the start in others; muxers round
+     * it. One that FFmpeg has guessed says nothing. */
+    return c->format->duration_estimation_method == AVFMT_DURATION_FROM_STREAM && end_s > 0 &&
+           end_s < (double)c->format->duration / AV_TIME_BASE - 1;
 }
 
 int container_count(struct container *c, double start_s, double end_s, long *frames) {
