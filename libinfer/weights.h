@@ -16,10 +16,8 @@
 #include <stdbool.h>
 
 #define WEIGHTS_MAX_DIMS 8
-#define WEIGHTS_MAX_NAME 512 /* bytes */
-#define WEIGHTS_MAX_TENSORS                                                \
-    200000 /* in one file; the largest published models have some thousand \
-            */
+#define WEIGHTS_MAX_NAME 512       /* bytes */
+#define WEIGHTS_MAX_TENSORS 200000 /* in one file; large published models have some thousand */
 
 /* The first four are what models are made of. The others occur as buffers in training checkpoints
  * (masks, counters); they are listed and convert, so that a reader need not refuse the whole file.
