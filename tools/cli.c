@@ -179,6 +179,15 @@ static _Noreturn void refuse_option(const cli *c, int what, char **argv) {
     cli_usage(c, "unknown, ambiguous or wrongly used option '%s'", argv[optind - 1]);
 }
 
+/* A long name may stand after one dash, as GDAL's do, but whole: -k is not short for
+ * --keep-vectors. */
+static void refuse_abbreviation(const cli *c, const char *name) {
+    const char *word = c->argv[optind - 1];
+    if (word == optarg) word = c->argv[optind - 2];
+    if (word[1] != '-' && strcspn(word + 1, "=") != strlen(name))
+        cli_usage(c, "unknown option '%s'", word);
+}
+
 static bool is_own(const struct parser *p, const struct cli_spec *spec, int key) {
     (void)p;
     for (const struct cli_option *o = spec->options; o && o->name; o++)
@@ -190,8 +199,10 @@ int cli_next(cli *c, const char **arg) {
     struct parser *p = c->parser;
     opterr = 0;
     for (;;) {
-        int key = getopt_long_only(c->argc, c->argv, p->shorts, p->getopt, NULL);
+        int index = -1;
+        int key = getopt_long_only(c->argc, c->argv, p->shorts, p->getopt, &index);
         if (key == -1) break;
+        if (index >= 0) refuse_abbreviation(c, p->getopt[index].name);
         if (key == '?' || key == ':') refuse_option(c, key, c->argv);
         *arg = optarg;
         if (is_own(p, c->spec, key)) return key;
