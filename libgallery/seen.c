@@ -33,17 +33,19 @@ static bool grow(gallery_seen *set) {
 
 bool gallery_seen_add(gallery_seen *set, uint64_t id, bool *seen) {
     uint64_t key = id + 1; /* no point has the id UINT64_MAX */
-    if (set->slots) {
-        *seen = *find(set, key) != 0;
-        if (*seen) return true;
-    }
-    *seen = false;
+    uint64_t *slot = set->slots ? find(set, key) : NULL;
+    *seen = slot && *slot;
+    if (*seen) return true;
     if (set->count == (set->most ? set->most : GALLERY_SEEN_MOST)) {
         memset(set->slots, 0, (set->mask + 1) * sizeof *set->slots);
         set->count = 0;
+        slot = find(set, key);
     }
-    if ((!set->slots || set->count >= (set->mask + 1) / 4 * 3) && !grow(set)) return false;
-    *find(set, key) = key;
+    if (!slot || set->count >= (set->mask + 1) / 4 * 3) {
+        if (!grow(set)) return false;
+        slot = find(set, key);
+    }
+    *slot = key;
     set->count++;
     return true;
 }

@@ -427,7 +427,7 @@ static int geometry_from_json(gallery_source *s, const json_t *json, const char 
     free(text);
     if (s->geometry && !complaint.failed) return GALLERY_OK;
     return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: not a GeoJSON geometry: %s", place,
-                        complaint.text);
+                        complaint.failed ? complaint.text : "its type or coordinates are wrong");
 }
 
 static int keep_properties(gallery_source *s, const json_t *properties) {

@@ -31,7 +31,7 @@ static const struct cli_spec spec = {
 struct job {
     cli c;
     gallery_grid_setup setup;
-    const char **layers, **keep;
+    char **layers, **keep;
     size_t layer_count, keep_count;
     gallery_context *ctx;
     struct cli_output out;
@@ -39,12 +39,19 @@ struct job {
     unsigned long long points, broken;
 };
 
-static void append(const char ***list, size_t *count, const char *name) {
-    const char **grown = realloc(*list, (*count + 2) * sizeof **list);
+/* Copies the n characters. */
+static void append(char ***list, size_t *count, const char *name, size_t n) {
+    char **grown = realloc(*list, (*count + 2) * sizeof **list);
     if (!grown) abort();
-    grown[(*count)++] = name;
+    grown[*count] = strndup(name, n);
+    if (!grown[(*count)++]) abort();
     grown[*count] = NULL;
     *list = grown;
+}
+
+static void free_list(char **list) {
+    for (char **name = list; name && *name; name++) free(*name);
+    free(list);
 }
 
 static void set_mode(struct job *job, enum gallery_grid_mode mode, const char *option,
@@ -57,9 +64,12 @@ static void set_mode(struct job *job, enum gallery_grid_mode mode, const char *o
 }
 
 static void add_fields(struct job *job, const char *list) {
-    char *names = strdup(list), *rest = names; /* lives as long as the program */
-    if (!names) abort();
-    for (char *name; (name = strsep(&rest, ","));) append(&job->keep, &job->keep_count, name);
+    for (;; list++) {
+        size_t n = strcspn(list, ",");
+        append(&job->keep, &job->keep_count, list, n);
+        list += n;
+        if (!*list) break;
+    }
 }
 
 static void take_option(struct job *job, int key, const char *arg) {
@@ -68,7 +78,7 @@ static void take_option(struct job *job, int key, const char *arg) {
     case ROADS: set_mode(job, GALLERY_GRID_ROADS, "--roads", arg); break;
     case AREA: set_mode(job, GALLERY_GRID_AREA, "--area", arg); break;
     case POINTS: set_mode(job, GALLERY_GRID_POINTS, "--points", NULL); break;
-    case 'l': append(&job->layers, &job->layer_count, arg); break;
+    case 'l': append(&job->layers, &job->layer_count, arg, strlen(arg)); break;
     case WHERE: s->where = arg; break;
     case S_SRS: s->srs = arg; break;
     case HIGHWAY: s->highway = arg; break;
@@ -102,8 +112,8 @@ static void parse(struct job *job, int argc, char **argv) {
     if (s->highway && s->mode != GALLERY_GRID_ROADS)
         cli_usage(&job->c, "--highway has no effect without --roads");
     if (!job->c.argc) cli_usage(&job->c, "no source: name a file, or - for standard input");
-    s->layers = job->layers;
-    s->keep = job->keep;
+    s->layers = (const char *const *)job->layers;
+    s->keep = (const char *const *)job->keep;
     s->take = write_point;
     s->problem = skip ? report_broken : NULL;
     s->user = job;
@@ -112,6 +122,7 @@ static void parse(struct job *job, int argc, char **argv) {
 static void warn_left_out(const struct job *job, const char *path,
                           const gallery_grid_counts *counts) {
     static const char *const names[] = {"", "lines", "polygons", "points"};
+    if (!strcmp(path, "-")) path = "standard input";
     if (counts->other)
         cli_warn(&job->c, "%s: %llu of %llu features left out: they are no %s", path, counts->other,
                  counts->features, names[job->setup.mode]);
@@ -152,7 +163,7 @@ int main(int argc, char **argv) {
         cli_output_abandon(&job.out);
     }
     gallery_context_close(job.ctx);
-    free(job.layers);
-    free(job.keep);
+    free_list(job.layers);
+    free_list(job.keep);
     return status == GALLERY_EUSAGE ? CLI_USAGE : result;
 }

@@ -502,11 +502,44 @@ TEST(taker_stops_the_reading) {
 
 /* ------------------------------------------------------------------- real data */
 
+static double length_of(OGRGeometryH line) {
+    double sum = 0;
+    for (int i = 1; i < OGR_G_GetPointCount(line); i++)
+        sum += gallery_distance_m(OGR_G_GetX(line, i - 1), OGR_G_GetY(line, i - 1),
+                                  OGR_G_GetX(line, i), OGR_G_GetY(line, i), NULL);
+    return sum;
+}
+
+/* What GDAL reads by itself, with its own configuration and all at once, is what is sampled. */
+static void count_ways(double spacing_m, size_t *ways, double *length_m, size_t *points) {
+    *ways = *points = 0;
+    *length_m = 0;
+    GDALDatasetH dataset = GDALOpenEx(OSM, GDAL_OF_VECTOR, NULL, NULL, NULL);
+    OGRLayerH from, lines = GDALDatasetGetLayerByName(dataset, "lines");
+    OGR_L_SetAttributeFilter(lines, "highway IS NOT NULL");
+    for (OGRFeatureH f; (f = GDALDatasetGetNextFeature(dataset, &from, NULL, NULL, NULL));) {
+        if (from == lines) {
+            double length = length_of(OGR_F_GetGeometryRef(f));
+            *length_m += length;
+            *points += (size_t)ceil((length - 1e-3) / spacing_m) + 1;
+            ++*ways;
+        }
+        OGR_F_Destroy(f);
+    }
+    GDALClose(dataset);
+}
+
 TEST(osm_of_liechtenstein) {
     if (!test_have(OSM)) SKIP("no ../shared");
-    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS, .spacing_m = 1e6};
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS, .spacing_m = 20};
+    size_t ways, points;
+    double length_m;
+    count_ways(20, &ways, &length_m, &points);
+    CHECK(ways == 4658);
+    CHECK_NEAR(length_m, 1141.49e3, 10); /* ogrinfo: SUM(ST_Length(geometry, 1)) */
     CHECK(read_source(setup, OSM) == GALLERY_OK);
     CHECK(counts.features == 4658 && counts.used == 4658 && counts.other == 0);
+    CHECK(counts.points + counts.repeated == points);
     setup.highway = "primary,secondary,primary_link";
     CHECK(read_source(setup, OSM) == GALLERY_OK);
     CHECK(counts.features == 123 + 140 + 3); /* ogrinfo: GROUP BY highway */
