@@ -274,7 +274,7 @@ double cli_seconds(const cli *c, const char *option, const char *text) {
     if (end != text && !errno && isfinite(value) && value >= 0)
         for (size_t i = 0; i < sizeof units / sizeof *units; i++)
             if (!strcmp(end, units[i].suffix)) return value * units[i].seconds;
-    cli_usage(c, "%s: '%s' is not a duration such as 1s, 200ms or 2m", option, text);
+    cli_usage(c, "%s: '%s' is not a duration such as 1s, 200ms or 2min", option, text);
 }
 
 void cli_need_model(const cli *c) {

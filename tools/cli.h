@@ -77,7 +77,7 @@ int cli_command(const char *tool, const char *summary, const struct cli_spec *co
  */
 double cli_number(const cli *c, const char *option, const char *text, double least, double most);
 long cli_integer(const cli *c, const char *option, const char *text, long least, long most);
-/* A duration: "1s", "0.5", "200ms", "2m"; in seconds. */
+/* A duration: "1s", "0.5", "200ms", "2min"; in seconds. */
 double cli_seconds(const cli *c, const char *option, const char *text);
 
 /* "TOOL: message" on stderr. cli_usage also points to --help and exits with CLI_USAGE; cli_die

@@ -270,9 +270,11 @@ static void check_colour(double kr, double kb, bool full, int bits, int width, i
         int level[3];
         to_levels(colours[i], kr, kb, full, bits, level);
         REQUIRE(write_levels(level, width, height, bits));
-        REQUIRE(shell(FFMPEG "-f rawvideo -pix_fmt yuv444p%s -s %dx%d -i flat.yuv -c:v libx264 -preset ultrafast "
-                             "-qp 0 -pix_fmt yuv444p%s %s flat.mp4",
-                      folder, bits > 8 ? "10le" : "", width, height, bits > 8 ? "10le" : "", tags));
+        REQUIRE(shell(
+            FFMPEG
+            "-f rawvideo -pix_fmt yuv444p%s -s %dx%d -i flat.yuv -c:v libx264 -preset ultrafast "
+            "-qp 0 -pix_fmt yuv444p%s %s flat.mp4",
+            folder, bits > 8 ? "10le" : "", width, height, bits > 8 ? "10le" : "", tags));
         look(in("flat.mp4"), &every_frame);
         REQUIRE(seen.n == 1 && seen.code[0] == INFER_OK);
         for (int c = 0; c < 3; c++) CHECK_NEAR(seen.first[0][c], colours[i][c] * 255, 2.01);
