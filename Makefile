@@ -77,18 +77,23 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tools/cli.o $(LIBS)
 unit: $(UNIT_TESTS)
 
 # ----------------------------------------------------------------- running it
-# The packages may come with `deps`, so what needs them runs in a second make.
+# The packages may come with `deps`, so what needs them runs in a second make: on all cores, if
+# nothing else was asked for.
+WHOLE = -s --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
 demo: deps
-	@$(MAKE) --no-print-directory all
+	@echo "building the tools in $(BUILD)"
+	@$(MAKE) $(WHOLE) all
 	@BIN=$(BUILD)/bin sh data/demo.sh
 
 check: deps
 	@DEPS_FOR=check sh data/deps.sh
-	@$(MAKE) --no-print-directory check-run
+	@$(MAKE) $(WHOLE) check-run
 
 check-run:
-	@$(MAKE) --no-print-directory SANITIZE=1 BUILD=$(BUILD)/check all unit
-	@$(MAKE) --no-print-directory all
+	@echo "building the tools and the unit tests with sanitizers in $(BUILD)/check, the tools in $(BUILD)"
+	@$(MAKE) $(WHOLE) SANITIZE=1 BUILD=$(BUILD)/check all unit
+	@$(MAKE) $(WHOLE) all
 	@tests/run $(BUILD)/check $(BUILD)
 
 check-full: check
@@ -102,7 +107,7 @@ bench: all $(BENCHES)
 # libFuzzer needs clang; the libraries are built a second time with coverage.
 fuzz-build:
 	@DEPS_FOR=fuzz sh data/deps.sh
-	@$(MAKE) --no-print-directory CC=clang OPT=-O1 BUILD=$(BUILD)/fuzz \
+	@$(MAKE) $(WHOLE) CC=clang OPT=-O1 BUILD=$(BUILD)/fuzz \
 	  SAN="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all" $(FUZZERS:%=$(BUILD)/fuzz/fuzzers/%)
 
 $(BUILD)/fuzzers/%: $(BUILD)/tests/fuzz/%.o $(LIBS)
