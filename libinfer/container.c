@@ -124,8 +124,21 @@ static int open_file(struct container *c, const char *path, bool network) {
     return error < 0 ? fail_av(c, INFER_EFORMAT, "cannot be opened", error) : INFER_OK;
 }
 
+/* Looks into the streams, which may decode a frame: of no more pixels than we would take. */
+static int find_streams(struct container *c) {
+    unsigned n = c->format->nb_streams; /* it may find more */
+    AVDictionary **options = n ? av_calloc(n, sizeof *options) : NULL;
+    if (n && !options) return AVERROR(ENOMEM);
+    for (unsigned i = 0; i < n; i++)
+        av_dict_set_int(&options[i], "max_pixels", PICTURE_MAX_PIXELS, 0);
+    int error = avformat_find_stream_info(c->format, options);
+    for (unsigned i = 0; i < n; i++) av_dict_free(&options[i]);
+    av_free(options);
+    return error;
+}
+
 static int choose_stream(struct container *c) {
-    int error = avformat_find_stream_info(c->format, NULL);
+    int error = find_streams(c);
     if (error < 0) return fail_av(c, INFER_EFORMAT, "its streams cannot be read", error);
     int best = av_find_best_stream(c->format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
     /* The cover of a song is not a video. */

@@ -483,6 +483,15 @@ TEST(what_is_no_video) {
     }
 }
 
+/* 9 GB are claimed; nothing of that size is decoded. */
+TEST(absurd_sizes_are_refused) {
+    REQUIRE(shell("cd %s && printf 'P6\\n60000 50000\\n255\\n' > huge.ppm && "
+                  "head -c 100000 /dev/zero >> huge.ppm",
+                  folder));
+    look(in("huge.ppm"), NULL);
+    CHECK(seen.status == INFER_END && seen.n == 1 && seen.code[0] == INFER_EDECODE);
+}
+
 /* ---------------------------------------------------------------------- folders */
 
 TEST(folder_in_natural_order_with_broken_pictures) {
@@ -551,6 +560,7 @@ int main(void) {
     RUN(videos_that_break_off);
     RUN(sizes_that_change_midstream);
     RUN(what_is_no_video);
+    RUN(absurd_sizes_are_refused);
     RUN(folder_in_natural_order_with_broken_pictures);
     RUN(list_goes_on_after_what_is_no_picture);
     RUN(photos_of_a_camera);
