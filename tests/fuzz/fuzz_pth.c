@@ -67,14 +67,14 @@ static void check_archive(infer *ctx, const uint8_t *data, size_t size) {
 
 /* Around the pickle what tests/reference/pth/views.pkl refers to: 12, 24, 1 and no numbers. */
 static void check_pickle(infer *ctx, const uint8_t *data, size_t size) {
-    static const float numbers[24];
+    static const float zeros[24];
     struct archive *zip = calloc(1, sizeof *zip);
     if (!zip) abort();
     add_member(zip, "r/data.pkl", data, size);
-    add_member(zip, "r/data/0", numbers, 12 * sizeof *numbers);
-    add_member(zip, "r/data/1", numbers, 24 * sizeof *numbers);
-    add_member(zip, "r/data/2", numbers, sizeof *numbers);
-    add_member(zip, "r/data/3", numbers, 0);
+    add_member(zip, "r/data/0", zeros, 12 * sizeof *zeros);
+    add_member(zip, "r/data/1", zeros, 24 * sizeof *zeros);
+    add_member(zip, "r/data/2", zeros, sizeof *zeros);
+    add_member(zip, "r/data/3", zeros, 0);
     add_member(zip, "r/version", "3", 1);
     put_end(zip, false);
     check(ctx, zip->at, zip->n);
