@@ -3,7 +3,9 @@
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 BUILD    ?= build
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 OPT      ?= -O2
 CFLAGS   ?= -g
 SANITIZE ?= 0

@@ -28,12 +28,18 @@ typedef int (*gallery_grid_fn)(void *user, const gallery_point *point);
 /* Told about each feature that is left out because it is broken; message names it. */
 typedef void (*gallery_grid_problem_fn)(void *user, const char *message);
 
+/* The OpenStreetMap classes that cars drive on: not `service`, which is mostly driveways and car
+ * parks, nor `track`. */
+#define GALLERY_GRID_DRIVABLE                                                                \
+    "motorway,trunk,primary,secondary,tertiary,unclassified,residential,living_street,road," \
+    "motorway_link,trunk_link,primary_link,secondary_link,tertiary_link"
+
 typedef struct gallery_grid_setup {
     enum gallery_grid_mode mode;
     double spacing_m;          /* roads, area: between LEAST_M and MOST_M */
     const char *srs;           /* CRS of the sources in place of their own; NULL */
     const char *where;         /* SQL condition on the attributes; NULL */
-    const char *highway;       /* values of `highway`, or "all"; NULL: see gallery_grid_read */
+    const char *highway;       /* values of `highway`, "any", "all"; NULL: see gallery_grid_read */
     const char *const *layers; /* names, NULL at the end; NULL: all, of OSM the one that suits */
     const char *const *keep;   /* fields that become properties, NULL at the end; NULL */
     bool allow_net;            /* remote files, and VRT files, which can point anywhere */
@@ -62,7 +68,8 @@ void gallery_grid_close(gallery_grid *grid);
  * coordinate that lines or polygons made is handed on once in all of them (exactly, as long as
  * there are fewer than 50 million points; beyond that, a repetition may come through).
  *
- * Of OSM extracts only ways with a `highway` tag make roads, unless setup->highway says otherwise.
+ * Of OSM extracts only the ways in GALLERY_GRID_DRIVABLE make roads, unless setup->highway says
+ * otherwise: "any" takes all with a `highway` tag, "all" every line.
  *
  * GALLERY_ECRS: a layer without CRS, or coordinates that are not on the Earth. GALLERY_EEMPTY: not
  * one point. GALLERY_EFORMAT, GALLERY_EIO: cannot be read. The message names the source, layer and

@@ -210,7 +210,7 @@ static int open_dataset(gallery_source *s) {
     s->interleaved = gallery_driver_is(s->dataset, "OSM");
     s->is_csv = gallery_driver_is(s->dataset, "CSV");
     if (s->interleaved && s->setup->mode == GALLERY_GRID_ROADS && !s->setup->highway)
-        s->highway = "";
+        s->highway = GALLERY_GRID_DRIVABLE;
     GALLERY_TRY(choose_layers(s));
     if (s->interleaved) declare_interest(s);
     return GALLERY_OK;
@@ -235,7 +235,8 @@ int gallery_source_open(gallery_context *ctx, const char *path, const gallery_gr
     s->path = is_stream ? "standard input" : path;
     s->setup = setup;
     while (setup->keep && setup->keep[s->keep_count]) s->keep_count++;
-    if (setup->highway && strcmp(setup->highway, "all")) s->highway = setup->highway;
+    if (setup->highway && strcmp(setup->highway, "all"))
+        s->highway = strcmp(setup->highway, "any") ? setup->highway : "";
     s->wgs84 = srs_new();
     int status = GALLERY_OK;
     if (!s->wgs84 || OSRImportFromEPSG(s->wgs84, 4326) != OGRERR_NONE)

@@ -15,7 +15,7 @@ static const struct cli_option options[] = {
     {'l', "layer", "LAYER", "read this layer only; may be repeated (default: all)"},
     {WHERE, "where", "EXPR", "only features that fit an SQL condition"},
     {S_SRS, "s_srs", "SRS", "reference system of the sources, in place of their own"},
-    {HIGHWAY, "highway", "LIST", "only roads whose `highway` is in LIST; all: any line"},
+    {HIGHWAY, "highway", "LIST", "only roads whose `highway` is in LIST, or any, or all lines"},
     {KEEP, "keep", "FIELDS", "fields that become properties, between commas"},
     {ALLOW_NET, "allow-net", NULL, "let GDAL read remote and virtual sources"},
     {SKIP_ERRORS, "skip-errors", NULL, "leave broken features out, and end with status 3"},

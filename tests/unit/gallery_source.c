@@ -538,6 +538,9 @@ TEST(osm_of_liechtenstein) {
     CHECK(ways == 4658);
     CHECK_NEAR(length_m, 1141.49e3, 10); /* ogrinfo: SUM(ST_Length(geometry, 1)) */
     CHECK(read_source(setup, OSM) == GALLERY_OK);
+    CHECK(counts.features == 1680); /* ogrinfo, WHERE highway IN (the drivable classes) */
+    setup.highway = "any";
+    CHECK(read_source(setup, OSM) == GALLERY_OK);
     CHECK(counts.features == 4658 && counts.used == 4658 && counts.other == 0);
     CHECK(counts.points + counts.repeated == points);
     setup.highway = "primary,secondary,primary_link";
