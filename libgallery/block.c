@@ -1,14 +1,12 @@
 #include "block.h"
+#include "bytes.h"
 #include "geodesy.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
 #include <zstd.h>
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are stored little-endian");
 
 #define BLOCK_HEADER 64
 #define ATTRIBUTES_HEADER 24
@@ -17,32 +15,6 @@ static const char meta_magic[16] = "vidtag-gallery";
 static const char block_magic[4] = "VGBK", attributes_magic[4] = "VGAT", patch_magic[4] = "VGIX",
                   stage_magic[4] = "VGST";
 
-/* ---------------------------------------------------------- single numbers */
-
-static void put16(uint8_t *at, uint16_t v) {
-    memcpy(at, &v, sizeof v);
-}
-static void put32(uint8_t *at, uint32_t v) {
-    memcpy(at, &v, sizeof v);
-}
-static void put64(uint8_t *at, uint64_t v) {
-    memcpy(at, &v, sizeof v);
-}
-static uint16_t get16(const uint8_t *at) {
-    uint16_t v;
-    memcpy(&v, at, sizeof v);
-    return v;
-}
-static uint32_t get32(const uint8_t *at) {
-    uint32_t v;
-    memcpy(&v, at, sizeof v);
-    return v;
-}
-static uint64_t get64(const uint8_t *at) {
-    uint64_t v;
-    memcpy(&v, at, sizeof v);
-    return v;
-}
 static int32_t get_i32(const uint8_t *at) {
     int32_t v;
     memcpy(&v, at, sizeof v);
@@ -59,24 +31,20 @@ uint64_t gallery_key_decode(const uint8_t key[GALLERY_KEY_BYTES]) {
     return id;
 }
 
-/* A header's hash seeds its body's, so that one number covers both. */
-static uint64_t checksum_of(const uint8_t *data, size_t header, size_t body, size_t size) {
-    return XXH3_64bits_withSeed(data + body, size - body, XXH3_64bits(data, header));
-}
-
 /* ---------------------------------------------------------------- metadata */
 
 void gallery_meta_encode(const struct gallery_meta *meta, uint8_t out[GALLERY_META_BYTES]) {
     memset(out, 0, GALLERY_META_BYTES);
     memcpy(out, meta_magic, sizeof meta_magic);
-    put32(out + 16, GALLERY_FORMAT_VERSION);
-    put32(out + 20, (uint32_t)meta->setup.dtype);
-    put32(out + 24, (uint32_t)meta->setup.dim);
-    put32(out + 28, meta->capacity);
+    gallery_put32(out + 16, GALLERY_FORMAT_VERSION);
+    gallery_put32(out + 20, (uint32_t)meta->setup.dtype);
+    gallery_put32(out + 24, (uint32_t)meta->setup.dim);
+    gallery_put32(out + 28, meta->capacity);
     memcpy(out + 32, meta->setup.location_id, 16);
-    put64(out + 48, meta->points);
-    put64(out + 56, meta->blocks);
-    put64(out + 120, XXH3_64bits(out, 120));
+    gallery_put64(out + 48, meta->points);
+    gallery_put64(out + 56, meta->blocks);
+    gallery_put64(out + 64, meta->hidden);
+    gallery_put64(out + 120, XXH3_64bits(out, 120));
 }
 
 static bool is_id(const uint8_t *text) {
@@ -89,21 +57,24 @@ static bool is_id(const uint8_t *text) {
 const char *gallery_meta_decode(const void *data, size_t size, struct gallery_meta *meta) {
     const uint8_t *in = data;
     if (size < 20 || memcmp(in, meta_magic, sizeof meta_magic)) return "not a gallery";
-    if (get32(in + 16) > GALLERY_FORMAT_VERSION)
+    if (gallery_get32(in + 16) > GALLERY_FORMAT_VERSION)
         return "a gallery of a newer version than this program reads";
-    if (get32(in + 16) != GALLERY_FORMAT_VERSION || size != GALLERY_META_BYTES)
+    if (gallery_get32(in + 16) != GALLERY_FORMAT_VERSION || size != GALLERY_META_BYTES)
         return "metadata of the wrong size or version";
-    if (get64(in + 120) != XXH3_64bits(in, 120)) return "metadata do not match their checksum";
-    uint32_t dtype = get32(in + 20), dim = get32(in + 24), capacity = get32(in + 28);
+    if (gallery_get64(in + 120) != XXH3_64bits(in, 120))
+        return "metadata do not match their checksum";
+    uint32_t dtype = gallery_get32(in + 20), dim = gallery_get32(in + 24),
+             capacity = gallery_get32(in + 28);
     if (dtype != GALLERY_F16 && dtype != GALLERY_F32) return "unknown type of embeddings";
     if (!dim || dim > GALLERY_DIM_MAX) return "embeddings of an impossible size";
     if (!capacity || capacity > GALLERY_BLOCK_CAPACITY) return "blocks of an impossible size";
     if (!is_id(in + 32)) return "no id of a location encoder";
-    for (size_t i = 64; i < 120; i++)
+    for (size_t i = 72; i < 120; i++)
         if (in[i]) return "metadata with unknown fields";
     *meta = (struct gallery_meta){.capacity = capacity,
-                                  .points = get64(in + 48),
-                                  .blocks = get64(in + 56),
+                                  .points = gallery_get64(in + 48),
+                                  .blocks = gallery_get64(in + 56),
+                                  .hidden = gallery_get64(in + 64),
                                   .setup = {.dim = (int)dim, .dtype = (enum gallery_dtype)dtype}};
     memcpy(meta->setup.location_id, in + 32, 16);
     return NULL;
@@ -137,41 +108,39 @@ static void encode_extent(const struct gallery_row *rows, size_t count, uint8_t 
 void gallery_block_encode(const struct gallery_row *rows, size_t count, const gallery_setup *setup,
                           uint8_t *out) {
     size_t at = embeddings_at(count), row = (size_t)setup->dim * gallery_dtype_bytes(setup->dtype);
-    bool attributes = false;
     memset(out, 0, at);
     for (size_t i = 0; i < count; i++) {
-        put32(out + BLOCK_HEADER + 8 * i, (uint32_t)rows[i].lon);
-        put32(out + BLOCK_HEADER + 8 * i + 4, (uint32_t)rows[i].lat);
+        gallery_put32(out + BLOCK_HEADER + 8 * i, (uint32_t)rows[i].lon);
+        gallery_put32(out + BLOCK_HEADER + 8 * i + 4, (uint32_t)rows[i].lat);
         memcpy(out + at + i * row, rows[i].bytes, row);
-        attributes |= rows[i].text != NULL;
     }
     memcpy(out, block_magic, 4);
-    put16(out + 4, GALLERY_FORMAT_VERSION);
-    put16(out + 6, (uint16_t)setup->dtype);
-    put32(out + 8, (uint32_t)count);
-    put32(out + 12, (uint32_t)setup->dim);
+    gallery_put16(out + 4, GALLERY_FORMAT_VERSION);
+    gallery_put16(out + 6, (uint16_t)setup->dtype);
+    gallery_put32(out + 8, (uint32_t)count);
+    gallery_put32(out + 12, (uint32_t)setup->dim);
     encode_extent(rows, count, out + 16);
-    put32(out + 32, attributes);
-    put64(out + 56, checksum_of(out, 56, BLOCK_HEADER,
-                                gallery_block_bytes(count, (size_t)setup->dim, setup->dtype)));
+    gallery_put64(out + 56,
+                  gallery_checksum(out, 56, BLOCK_HEADER,
+                                   gallery_block_bytes(count, (size_t)setup->dim, setup->dtype)));
 }
 
 const char *gallery_block_decode(const void *data, size_t size, const struct gallery_meta *meta,
                                  struct gallery_block *block) {
     const uint8_t *in = data;
     if (size < BLOCK_HEADER || memcmp(in, block_magic, 4)) return "not a block";
-    if (get16(in + 4) != GALLERY_FORMAT_VERSION) return "unknown version";
-    uint32_t count = get32(in + 8), dim = get32(in + 12), flags = get32(in + 32);
-    if (get16(in + 6) != (uint16_t)meta->setup.dtype || dim != (uint32_t)meta->setup.dim)
+    if (gallery_get16(in + 4) != GALLERY_FORMAT_VERSION) return "unknown version";
+    uint32_t count = gallery_get32(in + 8), dim = gallery_get32(in + 12);
+    if (gallery_get16(in + 6) != (uint16_t)meta->setup.dtype || dim != (uint32_t)meta->setup.dim)
         return "embeddings of another size or type than the gallery's";
     if (!count || count > meta->capacity) return "impossible number of points";
-    if (flags > 1) return "unknown flags";
+    for (size_t i = 32; i < 56; i++)
+        if (in[i]) return "unknown fields";
     if (size != gallery_block_bytes(count, dim, meta->setup.dtype)) return "wrong size";
     *block = (struct gallery_block){.count = count,
                                     .dim = dim,
                                     .dtype = meta->setup.dtype,
-                                    .attributes = flags & 1,
-                                    .checksum = get64(in + 56),
+                                    .checksum = gallery_get64(in + 56),
                                     .west = get_i32(in + 16),
                                     .south = get_i32(in + 20),
                                     .east = get_i32(in + 24),
@@ -184,7 +153,7 @@ const char *gallery_block_decode(const void *data, size_t size, const struct gal
 }
 
 bool gallery_block_sound(const struct gallery_block *block) {
-    return checksum_of(block->data, 56, BLOCK_HEADER, block->size) == block->checksum;
+    return gallery_checksum(block->data, 56, BLOCK_HEADER, block->size) == block->checksum;
 }
 
 void gallery_block_coordinate(const struct gallery_block *block, size_t i, double *lon_deg,
@@ -218,7 +187,7 @@ static uint8_t *lay_out_texts(const struct gallery_row *rows, size_t count, size
     uint8_t *at = raw + 4 * count;
     for (size_t i = 0; i < count; i++) {
         size_t length = rows[i].text ? rows[i].length : 0;
-        put32(raw + 4 * i, (uint32_t)length);
+        gallery_put32(raw + 4 * i, (uint32_t)length);
         if (length) memcpy(at, rows[i].text, length);
         at += length;
     }
@@ -241,27 +210,28 @@ bool gallery_attributes_encode(const struct gallery_row *rows, size_t count, uin
     }
     *size = ATTRIBUTES_HEADER + packed;
     memcpy(*out, attributes_magic, 4);
-    put32(*out + 4, GALLERY_FORMAT_VERSION);
-    put32(*out + 8, (uint32_t)count);
-    put32(*out + 12, (uint32_t)raw_size);
-    put64(*out + 16, checksum_of(*out, 16, ATTRIBUTES_HEADER, *size));
+    gallery_put32(*out + 4, GALLERY_FORMAT_VERSION);
+    gallery_put32(*out + 8, (uint32_t)count);
+    gallery_put32(*out + 12, (uint32_t)raw_size);
+    gallery_put64(*out + 16, gallery_checksum(*out, 16, ATTRIBUTES_HEADER, *size));
     return true;
 }
 
 static const char *check_attributes(const uint8_t *in, size_t size, size_t count, int *status) {
     *status = GALLERY_EFORMAT;
     if (size < ATTRIBUTES_HEADER || memcmp(in, attributes_magic, 4)) return "not attributes";
-    if (get32(in + 4) != GALLERY_FORMAT_VERSION) return "attributes of an unknown version";
-    if (get32(in + 8) != count) return "attributes of another number of points";
-    if (get32(in + 12) < 4 * count || get32(in + 12) > count * (4 + GALLERY_PROPERTIES_MAX_BYTES))
+    if (gallery_get32(in + 4) != GALLERY_FORMAT_VERSION) return "attributes of an unknown version";
+    if (gallery_get32(in + 8) != count) return "attributes of another number of points";
+    if (gallery_get32(in + 12) < 4 * count ||
+        gallery_get32(in + 12) > count * (4 + GALLERY_PROPERTIES_MAX_BYTES))
         return "attributes of an impossible size";
-    if (get64(in + 16) != checksum_of(in, 16, ATTRIBUTES_HEADER, size)) {
+    if (gallery_get64(in + 16) != gallery_checksum(in, 16, ATTRIBUTES_HEADER, size)) {
         *status = GALLERY_ECHECKSUM;
         return "attributes do not match their checksum";
     }
     unsigned long long said =
         ZSTD_getFrameContentSize(in + ATTRIBUTES_HEADER, size - ATTRIBUTES_HEADER);
-    if (said != get32(in + 12)) return "attributes that unpack to another size";
+    if (said != gallery_get32(in + 12)) return "attributes that unpack to another size";
     *status = GALLERY_OK;
     return NULL;
 }
@@ -269,7 +239,7 @@ static const char *check_attributes(const uint8_t *in, size_t size, size_t count
 static const char *cut_texts(struct gallery_attributes *a, size_t size) {
     size_t at = 4 * a->count;
     for (size_t i = 0; i < a->count; i++) {
-        size_t length = get32(a->raw + 4 * i);
+        size_t length = gallery_get32(a->raw + 4 * i);
         if (length > size - at || length > GALLERY_PROPERTIES_MAX_BYTES)
             return "attributes longer than their block";
         a->texts[i] = length ? (const char *)a->raw + at : NULL;
@@ -285,7 +255,7 @@ const char *gallery_attributes_decode(const void *data, size_t size, size_t coun
     *a = (struct gallery_attributes){.count = count};
     const char *wrong = check_attributes(in, size, count, status);
     if (wrong) return wrong;
-    size_t raw_size = get32(in + 12);
+    size_t raw_size = gallery_get32(in + 12);
     a->raw = malloc(raw_size);
     a->texts = calloc(count, sizeof *a->texts);
     a->lengths = calloc(count, sizeof *a->lengths);
@@ -311,27 +281,42 @@ void gallery_attributes_free(struct gallery_attributes *a) {
 
 /* ------------------------------------------------------------------- stage */
 
-void gallery_stage_encode(const char *text, size_t length, uint8_t *out) {
-    memcpy(out, stage_magic, 4);
-    put32(out + 4, GALLERY_FORMAT_VERSION);
-    if (length) memcpy(out + GALLERY_STAGE_HEADER, text, length);
-    put64(out + 8, checksum_of(out, 8, GALLERY_STAGE_HEADER, GALLERY_STAGE_HEADER + length));
+size_t gallery_stage_bytes(struct gallery_tagset tags, size_t length) {
+    return GALLERY_STAGE_HEADER + 2 * tags.n + length;
 }
 
-const char *gallery_stage_decode(const void *data, size_t size, const char **text, size_t *length,
+void gallery_stage_encode(struct gallery_tagset tags, const char *text, size_t length,
+                          uint8_t *out) {
+    memcpy(out, stage_magic, 4);
+    gallery_put16(out + 4, GALLERY_FORMAT_VERSION);
+    gallery_put16(out + 6, (uint16_t)tags.n);
+    if (tags.n) memcpy(out + GALLERY_STAGE_HEADER, tags.at, 2 * tags.n);
+    if (length) memcpy(out + GALLERY_STAGE_HEADER + 2 * tags.n, text, length);
+    gallery_put64(
+        out + 8, gallery_checksum(out, 8, GALLERY_STAGE_HEADER, gallery_stage_bytes(tags, length)));
+}
+
+const char *gallery_stage_decode(const void *data, size_t size, struct gallery_staged *staged,
                                  int *status) {
     const uint8_t *in = data;
     *status = GALLERY_EFORMAT;
     if (size < GALLERY_STAGE_HEADER || memcmp(in, stage_magic, 4)) return "not a staged point";
-    if (get32(in + 4) != GALLERY_FORMAT_VERSION) return "a staged point of an unknown version";
-    if (size - GALLERY_STAGE_HEADER > GALLERY_PROPERTIES_MAX_BYTES)
+    if (gallery_get16(in + 4) != GALLERY_FORMAT_VERSION)
+        return "a staged point of an unknown version";
+    struct gallery_tagset tags = {in + GALLERY_STAGE_HEADER, gallery_get16(in + 6)};
+    size_t rest = size - GALLERY_STAGE_HEADER;
+    if (tags.n > GALLERY_TAGS_MAX || rest < 2 * tags.n)
+        return "a staged point with impossibly many tags";
+    if (rest - 2 * tags.n > GALLERY_PROPERTIES_MAX_BYTES)
         return "a staged point with impossibly long attributes";
-    if (get64(in + 8) != checksum_of(in, 8, GALLERY_STAGE_HEADER, size)) {
+    if (gallery_get64(in + 8) != gallery_checksum(in, 8, GALLERY_STAGE_HEADER, size)) {
         *status = GALLERY_ECHECKSUM;
         return "a staged point that does not match its checksum";
     }
-    *length = size - GALLERY_STAGE_HEADER;
-    *text = *length ? (const char *)in + GALLERY_STAGE_HEADER : NULL;
+    if (!gallery_tagset_ordered(tags)) return "a staged point whose tags are out of order";
+    size_t length = rest - 2 * tags.n;
+    *staged = (struct gallery_staged){
+        .tags = tags, .text = length ? (const char *)tags.at + 2 * tags.n : NULL, .length = length};
     *status = GALLERY_OK;
     return NULL;
 }
@@ -345,12 +330,13 @@ size_t gallery_patch_bytes(size_t dim) {
 void gallery_patch_encode(const float *mean, size_t dim, float radius, uint64_t block_checksum,
                           uint8_t *out) {
     memcpy(out, patch_magic, 4);
-    put32(out + 4, GALLERY_FORMAT_VERSION);
-    put32(out + 8, (uint32_t)dim);
+    gallery_put32(out + 4, GALLERY_FORMAT_VERSION);
+    gallery_put32(out + 8, (uint32_t)dim);
     memcpy(out + 12, &radius, 4);
-    put64(out + 16, block_checksum);
+    gallery_put64(out + 16, block_checksum);
     memcpy(out + GALLERY_INDEX_HEADER, mean, 4 * dim);
-    put64(out + 24, checksum_of(out, 24, GALLERY_INDEX_HEADER, gallery_patch_bytes(dim)));
+    gallery_put64(out + 24,
+                  gallery_checksum(out, 24, GALLERY_INDEX_HEADER, gallery_patch_bytes(dim)));
 }
 
 const char *gallery_patch_decode(const void *data, size_t size, size_t dim,
@@ -358,14 +344,14 @@ const char *gallery_patch_decode(const void *data, size_t size, size_t dim,
     const uint8_t *in = data;
     if (size < GALLERY_INDEX_HEADER || memcmp(in, patch_magic, 4))
         return "not an entry of the index";
-    if (get32(in + 4) != GALLERY_FORMAT_VERSION) return "index entry of an unknown version";
-    if (get32(in + 8) != dim || size != gallery_patch_bytes(dim))
+    if (gallery_get32(in + 4) != GALLERY_FORMAT_VERSION) return "index entry of an unknown version";
+    if (gallery_get32(in + 8) != dim || size != gallery_patch_bytes(dim))
         return "index entry of the wrong size";
-    if (get64(in + 24) != checksum_of(in, 24, GALLERY_INDEX_HEADER, size))
+    if (gallery_get64(in + 24) != gallery_checksum(in, 24, GALLERY_INDEX_HEADER, size))
         return "index entry does not match its checksum";
     float radius;
     memcpy(&radius, in + 12, 4);
     if (!isfinite(radius) || radius < 0) return "index entry with an impossible radius";
-    *patch = (struct gallery_patch){radius, get64(in + 16), in + GALLERY_INDEX_HEADER};
+    *patch = (struct gallery_patch){radius, gallery_get64(in + 16), in + GALLERY_INDEX_HEADER};
     return NULL;
 }

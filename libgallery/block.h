@@ -7,12 +7,11 @@
 #ifndef GALLERY_BLOCK_H
 #define GALLERY_BLOCK_H
 
+#include "rows.h"
 #include "store.h"
 
 #include <stdbool.h>
 
-#define GALLERY_FORMAT_VERSION 1
-#define GALLERY_BLOCK_CAPACITY 256 /* points: a patch of ground, 256 KB of float16 */
 #define GALLERY_DIM_MAX 8192
 #define GALLERY_META_BYTES 128
 #define GALLERY_KEY_BYTES 8
@@ -28,6 +27,7 @@ struct gallery_meta {
     gallery_setup setup;
     uint32_t capacity;       /* most points of a block */
     uint64_t points, blocks; /* how many there are */
+    uint64_t hidden;         /* rows of blocks without a tag, which are no points */
 };
 
 void gallery_meta_encode(const struct gallery_meta *meta, uint8_t out[GALLERY_META_BYTES]);
@@ -41,12 +41,12 @@ struct gallery_row { /* one point on its way into a block */
     const uint8_t *bytes; /* embedding as stored: [dim] of the block's dtype */
     const char *text;     /* attributes, NULL without; not terminated */
     size_t length;
+    struct gallery_tagset tags; /* empty: hidden */
 };
 
 struct gallery_block { /* a view of a stored block */
     uint32_t count, dim;
     enum gallery_dtype dtype;
-    bool attributes; /* an entry in `attrs` belongs to it */
     uint64_t checksum;
     int32_t west, south, east, north; /* 1e-7 degrees */
     const uint8_t *data, *coordinates, *embeddings;
@@ -91,8 +91,16 @@ void gallery_attributes_free(struct gallery_attributes *attributes);
 
 /* ------------------------------------------------------------- stage, index */
 
-void gallery_stage_encode(const char *text, size_t length, uint8_t *out);
-const char *gallery_stage_decode(const void *data, size_t size, const char **text, size_t *length,
+struct gallery_staged {
+    struct gallery_tagset tags; /* empty: to be embedded, but not yet shown */
+    const char *text;           /* NULL without; not terminated */
+    size_t length;
+};
+
+size_t gallery_stage_bytes(struct gallery_tagset tags, size_t length);
+void gallery_stage_encode(struct gallery_tagset tags, const char *text, size_t length,
+                          uint8_t *out);
+const char *gallery_stage_decode(const void *data, size_t size, struct gallery_staged *staged,
                                  int *status);
 
 struct gallery_patch { /* a view of an entry of the index */

@@ -52,6 +52,8 @@ typedef struct gallery_point {
     uint64_t id; /* gallery_point_id of the coordinate: the same in every run */
     double lon_deg, lat_deg;
     const char *properties; /* attributes as the text of a JSON object, or NULL; borrowed */
+    const uint16_t *tags;   /* borrowed, ascending; numbers as in store.h. None: 0, the nameless */
+    size_t tags_n;
 } gallery_point;
 
 #endif

@@ -34,13 +34,18 @@ struct patch { /* a block in the reader's snapshot */
     struct gallery_block block;
     const uint8_t *mean; /* NULL: no valid entry in the index */
     float radius;
-    atomic_bool sound; /* its checksum has been verified */
+    atomic_bool sound;                           /* its checksum has been verified */
+    uint64_t shown[GALLERY_BLOCK_CAPACITY / 64]; /* rows that take part, a bit each */
 };
 
 struct gallery_patches {
     struct patch *all; /* [n] */
-    size_t n, capacity, indexed;
+    size_t n, capacity, indexed, points;
 };
+
+static bool is_shown(const struct patch *p, size_t row) {
+    return p->shown[row / 64] >> row % 64 & 1;
+}
 
 void gallery_patches_free(struct gallery_patches *patches) {
     if (!patches) return;
@@ -69,7 +74,13 @@ static int add_patch(gallery *g, MDB_txn *txn, uint64_t id, const MDB_val *value
         patch->radius = entry.radius;
         p->indexed++;
     }
-    p->n++;
+    struct gallery_rows rows;
+    GALLERY_TRY(gallery_rows_read(g, txn, id, &patch->block, &rows));
+    for (size_t i = 0; i < rows.count; i++)
+        patch->shown[i / 64] |= (uint64_t)(rows.tags[i].n > 0) << i % 64;
+    size_t shown = gallery_rows_visible(&rows);
+    p->points += shown;
+    p->n += shown > 0;
     return GALLERY_OK;
 }
 
@@ -223,7 +234,7 @@ static void visit_block(struct search *s, size_t patch, const struct visit *visi
             float score = scores[i * block->count + j];
             if (!isfinite(score))
                 report_damage(s, patch);
-            else
+            else if (is_shown(s->patches->all + patch, j))
                 offer(s, query, top, patch, j, score, rows);
         }
     }
@@ -485,9 +496,7 @@ int gallery_search(gallery *g, const float *queries, size_t n, size_t k, bool fl
     if (!k) return gallery_fail(g->ctx, GALLERY_EUSAGE, "a search for no points at all");
     GALLERY_TRY(gallery_read_begin(g, &txn));
     int status = patches ? GALLERY_OK : list_patches(g, txn, &patches);
-    size_t points = 0;
-    for (size_t i = 0; status == GALLERY_OK && i < patches->n; i++)
-        points += patches->all[i].block.count;
+    size_t points = status == GALLERY_OK ? patches->points : 0;
     if (status == GALLERY_OK && !points)
         status = gallery_fail(g->ctx, GALLERY_EEMPTY,
                               "%s: the gallery holds no points; vt-embed adds some", g->path);

@@ -3,7 +3,8 @@
  * A batch is read and embedded outside any write transaction, then merged within one that also
  * takes it off the stage: a crash loses at most a batch's computing, and a full map costs nothing.
  */
-#include "storage.h"
+#include "blocks.h"
+#include "bytes.h"
 #include "geodesy.h"
 
 #include <inttypes.h>
@@ -13,6 +14,8 @@
 
 /* A batch ends early where its attributes take more. */
 #define BATCH_TEXT_BYTES ((size_t)32 << 20)
+/* ... or touch more blocks: LMDB keeps them in memory until it commits. */
+#define BATCH_BLOCKS 512
 /* float32 sums of 512 squares stay well within it. */
 #define UNIT_TOLERANCE 1e-4
 
@@ -34,46 +37,98 @@ static int check_point(gallery *g, const gallery_point *p) {
     return GALLERY_OK;
 }
 
+static int check_tags(gallery *g, const gallery_point *p) {
+    bool ok = p->tags_n <= GALLERY_TAGS_MAX;
+    for (size_t i = 0; ok && i < p->tags_n; i++)
+        ok =
+            (!i || p->tags[i] > p->tags[i - 1]) && (!p->tags[i] || gallery_tag_name(g, p->tags[i]));
+    return ok ? GALLERY_OK
+              : gallery_fail(g->ctx, GALLERY_EVALUE,
+                             "%s: point %.7f, %.7f has tags out of order, unknown or more than %d",
+                             g->path, p->lon_deg, p->lat_deg, GALLERY_TAGS_MAX);
+}
+
 struct staging {
     const gallery_point *points;
     size_t n;
+    bool hidden;
 };
+
+/* A point's tags as stored: [GALLERY_TAGS_MAX] in `room`. */
+static struct gallery_tagset tags_of(const gallery_point *p, bool hidden, uint8_t *room) {
+    struct gallery_tagset set = {room, hidden ? 0 : p->tags_n ? p->tags_n : 1};
+    gallery_put16(room, 0);
+    for (size_t i = 0; i < p->tags_n; i++) gallery_put16(room + 2 * i, p->tags[i]);
+    return set;
+}
+
+/* Adds the tags of the point that is staged already. */
+static int add_staged_tags(gallery *g, MDB_txn *txn, MDB_val *key, struct gallery_tagset *set,
+                           uint8_t *room) {
+    struct gallery_staged before;
+    MDB_val value;
+    int status, rc = mdb_get(txn, g->stage_db, key, &value);
+    if (rc == MDB_NOTFOUND) return GALLERY_OK;
+    if (rc) return gallery_fail_store(g, rc);
+    const char *wrong = gallery_stage_decode(value.mv_data, value.mv_size, &before, &status);
+    if (wrong) return gallery_fail(g->ctx, status, "%s: %s", g->path, wrong);
+    *set = gallery_tagset_union(*set, before.tags, room);
+    if (set->n <= GALLERY_TAGS_MAX) return GALLERY_OK;
+    return gallery_fail(g->ctx, GALLERY_EVALUE, "%s: a staged point with more than %d tags",
+                        g->path, GALLERY_TAGS_MAX);
+}
 
 static int stage_all(gallery *g, MDB_txn *txn, void *user) {
     const struct staging *s = user;
     for (size_t i = 0; i < s->n; i++) {
         const char *text = s->points[i].properties;
         size_t length = text ? strlen(text) : 0;
-        uint8_t id[GALLERY_KEY_BYTES];
+        uint8_t id[GALLERY_KEY_BYTES], own[2 * GALLERY_TAGS_MAX], both[4 * GALLERY_TAGS_MAX];
+        struct gallery_tagset set = tags_of(s->points + i, s->hidden, own);
         gallery_key_encode(s->points[i].id, id);
-        MDB_val key = {sizeof id, id}, value = {GALLERY_STAGE_HEADER + length, NULL};
+        MDB_val key = {sizeof id, id};
+        GALLERY_TRY(add_staged_tags(g, txn, &key, &set, both));
+        MDB_val value = {gallery_stage_bytes(set, length), NULL};
         int rc = mdb_put(txn, g->stage_db, &key, &value, MDB_RESERVE);
         if (rc) return gallery_fail_store(g, rc);
-        gallery_stage_encode(text, length, value.mv_data);
+        gallery_stage_encode(set, text, length, value.mv_data);
     }
     return GALLERY_OK;
 }
 
-static int require_writer(gallery *g) {
+int gallery_require_writer(gallery *g) {
     return g->writer
                ? GALLERY_OK
                : gallery_fail(g->ctx, GALLERY_EUSAGE, "%s: is open for reading only", g->path);
 }
 
-int gallery_stage(gallery *g, const gallery_point *points, size_t n) {
-    GALLERY_TRY(require_writer(g));
-    for (size_t i = 0; i < n; i++) GALLERY_TRY(check_point(g, points + i));
-    struct staging s = {points, n};
+static int stage(gallery *g, const gallery_point *points, size_t n, bool hidden) {
+    GALLERY_TRY(gallery_require_writer(g));
+    for (size_t i = 0; i < n; i++) {
+        GALLERY_TRY(check_point(g, points + i));
+        GALLERY_TRY(check_tags(g, points + i));
+    }
+    struct staging s = {points, n, hidden};
     return n ? gallery_write(g, stage_all, &s) : GALLERY_OK;
+}
+
+int gallery_stage(gallery *g, const gallery_point *points, size_t n) {
+    return stage(g, points, n, false);
+}
+
+int gallery_stage_hidden(gallery *g, const gallery_point *points, size_t n) {
+    return stage(g, points, n, true);
 }
 
 /* --------------------------------------------------------------------- batch */
 
 #define KNOWN UINT32_MAX
+#define UNION_MAX (2 * GALLERY_TAGS_MAX)
 
 struct item { /* a staged point */
     uint64_t id;
     size_t text, length; /* its attributes in batch.texts; length 0: none */
+    size_t tags, tags_n; /* as stored, in batch.texts */
     uint32_t row;        /* in batch.embeddings, or KNOWN */
 };
 
@@ -88,11 +143,11 @@ struct batch {
     struct item *items;   /* [capacity] */
     struct group *groups; /* [capacity] */
     char *texts;
-    double *lonlat;           /* [capacity][2], of the new points */
-    float *embeddings;        /* [capacity][dim] */
-    uint8_t *converted;       /* the same in the gallery's type */
-    uint8_t *copy;            /* a whole block: what lies in the map moves while we write */
-    uint8_t *encoded;         /* a whole block */
+    double *lonlat;     /* [capacity][2], of the new points */
+    float *embeddings;  /* [capacity][dim] */
+    uint8_t *converted; /* the same in the gallery's type */
+    struct gallery_whole *whole;
+    uint8_t *unions;          /* [GALLERY_BLOCK_CAPACITY][2 * UNION_MAX]: tags old and new */
     struct gallery_row *rows; /* of the merged group */
     gallery_changes changes;
 };
@@ -104,15 +159,14 @@ static void batch_free(struct batch *b) {
     free(b->lonlat);
     free(b->embeddings);
     free(b->converted);
-    free(b->copy);
-    free(b->encoded);
+    gallery_whole_free(b->whole);
+    free(b->unions);
     free(b->rows);
 }
 
 static int batch_make(gallery *g, struct batch *b) {
     size_t n = g->batch, dim = (size_t)g->meta.setup.dim;
     size_t bytes = gallery_dtype_bytes(g->meta.setup.dtype);
-    size_t block = gallery_block_bytes(GALLERY_BLOCK_CAPACITY, dim, g->meta.setup.dtype);
     if (n > SIZE_MAX / 8 / dim) return gallery_fail_memory(g->ctx, SIZE_MAX);
     *b = (struct batch){.capacity = n};
     b->items = malloc(n * sizeof *b->items);
@@ -120,11 +174,10 @@ static int batch_make(gallery *g, struct batch *b) {
     b->lonlat = malloc(n * 2 * sizeof *b->lonlat);
     b->embeddings = malloc(n * dim * sizeof *b->embeddings);
     b->converted = malloc(n * dim * bytes);
-    b->copy = malloc(block);
-    b->encoded = malloc(block);
+    b->unions = malloc(GALLERY_BLOCK_CAPACITY * 2 * (size_t)UNION_MAX);
     b->rows = malloc((n + GALLERY_BLOCK_CAPACITY) * sizeof *b->rows);
-    if (b->items && b->groups && b->lonlat && b->embeddings && b->converted && b->copy &&
-        b->encoded && b->rows)
+    if (b->items && b->groups && b->lonlat && b->embeddings && b->converted && b->unions &&
+        b->rows && gallery_whole_make(g, &b->whole) == GALLERY_OK)
         return GALLERY_OK;
     batch_free(b);
     return gallery_fail_memory(g->ctx, n * dim * (4 + bytes));
@@ -134,28 +187,34 @@ static int fail_staged(gallery *g, int status, uint64_t id, const char *wrong) {
     return gallery_fail(g->ctx, status, "%s: staged point %016" PRIx64 ": %s", g->path, id, wrong);
 }
 
+static size_t keep(struct batch *b, const void *bytes, size_t n) {
+    size_t at = b->text_size;
+    if (n) memcpy(b->texts + at, bytes, n);
+    b->text_size += n;
+    return at;
+}
+
 static int take_item(gallery *g, struct batch *b, uint64_t id, const MDB_val *value) {
-    const char *text;
-    size_t length;
+    struct gallery_staged staged;
     int status;
-    const char *wrong =
-        gallery_stage_decode(value->mv_data, value->mv_size, &text, &length, &status);
+    const char *wrong = gallery_stage_decode(value->mv_data, value->mv_size, &staged, &status);
     double lon, lat;
     if (!wrong && !gallery_point_from_id(id, &lon, &lat)) {
         wrong = "no point has this id";
         status = GALLERY_EFORMAT;
     }
     if (wrong) return fail_staged(g, status, id, wrong);
-    if (length > b->text_capacity - b->text_size) {
-        size_t capacity = 2 * (b->text_size + length);
+    if (value->mv_size > b->text_capacity - b->text_size) {
+        size_t capacity = 2 * (b->text_size + value->mv_size);
         char *grown = realloc(b->texts, capacity);
         if (!grown) return gallery_fail_memory(g->ctx, capacity);
         b->texts = grown;
         b->text_capacity = capacity;
     }
-    if (length) memcpy(b->texts + b->text_size, text, length);
-    b->items[b->n++] = (struct item){id, b->text_size, length, KNOWN};
-    b->text_size += length;
+    struct item *item = b->items + b->n++;
+    *item = (struct item){.id = id, .length = staged.length, .tags_n = staged.tags.n, .row = KNOWN};
+    item->tags = keep(b, staged.tags.at, 2 * staged.tags.n);
+    item->text = keep(b, staged.text, staged.length);
     return GALLERY_OK;
 }
 
@@ -241,8 +300,13 @@ static int read_batch(gallery *g, struct batch *b) {
     int status = read_stage(g, txn, b), rc;
     if (status == GALLERY_OK && (rc = mdb_cursor_open(txn, g->blocks_db, &cursor)))
         status = gallery_fail_store(g, rc);
-    for (size_t i = 0; status == GALLERY_OK && i < b->n; i += b->groups[b->groups_n - 1].count)
+    for (size_t i = 0; status == GALLERY_OK && i < b->n; i += b->groups[b->groups_n - 1].count) {
+        if (b->groups_n == BATCH_BLOCKS) {
+            b->n = i;
+            break;
+        }
         status = make_group(g, cursor, b, i);
+    }
     if (cursor) mdb_cursor_close(cursor);
     gallery_read_end(g, txn);
     return status;
@@ -280,39 +344,8 @@ static int embed_batch(gallery *g, struct batch *b, gallery_embed_fn embed, void
 
 /* --------------------------------------------------------------------- merge */
 
-struct old {                    /* the block that a group goes into, copied out of the map */
-    struct gallery_block block; /* count 0: there is none */
-    struct gallery_attributes attributes;
-    uint64_t ids[GALLERY_BLOCK_CAPACITY];
-};
-
-static int read_old(gallery *g, MDB_txn *txn, const struct batch *b, const struct group *group,
-                    struct old *old) {
-    uint8_t bytes[GALLERY_KEY_BYTES];
-    MDB_val key = {sizeof bytes, bytes}, value;
-    *old = (struct old){0};
-    if (!group->exists) return GALLERY_OK;
-    gallery_key_encode(group->key, bytes);
-    int rc = mdb_get(txn, g->blocks_db, &key, &value);
-    if (rc) return gallery_fail_store(g, rc);
-    GALLERY_TRY(gallery_block_view(g, group->key, &value, &old->block));
-    memcpy(b->copy, value.mv_data, value.mv_size);
-    value.mv_data = b->copy;
-    GALLERY_TRY(gallery_block_view(g, group->key, &value, &old->block));
-    GALLERY_TRY(gallery_block_read_ids(g, group->key, &old->block, old->ids));
-    return gallery_attributes_read(g, txn, group->key, &old->block, &old->attributes);
-}
-
-static struct gallery_row old_row(const struct old *old, size_t i) {
-    double lon, lat;
-    gallery_block_coordinate(&old->block, i, &lon, &lat);
-    size_t row = old->block.dim * gallery_dtype_bytes(old->block.dtype);
-    return (struct gallery_row){.id = old->ids[i],
-                                .lon = (int32_t)lround(lon * 1e7),
-                                .lat = (int32_t)lround(lat * 1e7),
-                                .bytes = old->block.embeddings + i * row,
-                                .text = old->attributes.texts[i],
-                                .length = old->attributes.lengths[i]};
+static struct gallery_tagset tags_of_item(const struct batch *b, const struct item *item) {
+    return (struct gallery_tagset){(const uint8_t *)b->texts + item->tags, item->tags_n};
 }
 
 static struct gallery_row new_row(const gallery *g, const struct batch *b,
@@ -324,112 +357,91 @@ static struct gallery_row new_row(const gallery *g, const struct batch *b,
                                 .lat = (int32_t)lround(lonlat[1] * 1e7),
                                 .bytes = b->converted + item->row * row,
                                 .text = item->length ? b->texts + item->text : NULL,
-                                .length = item->length};
+                                .length = item->length,
+                                .tags = tags_of_item(b, item)};
 }
 
-/* New attributes for a row; false if they are what it has, or none. */
-static bool update_row(const struct batch *b, const struct item *item, struct gallery_row *row) {
-    if (!item->length) return false;
-    const char *text = b->texts + item->text;
-    if (row->text && row->length == item->length && !memcmp(row->text, text, item->length))
+/* New attributes for a row; false if they are what it has, or none. A hidden row has none. */
+static bool update_text(const struct batch *b, const struct item *item, struct gallery_row *row) {
+    const char *text = item->length ? b->texts + item->text : NULL;
+    if (!text && row->tags.n) return false;
+    if (row->length == item->length && (!text || !memcmp(row->text, text, item->length)))
         return false;
     row->text = text;
     row->length = item->length;
     return true;
 }
 
-/* Merges old rows and items into b->rows, both in order of ids. *dirty: something changed. */
-static size_t merge(const gallery *g, struct batch *b, const struct group *group,
-                    const struct old *old, bool *dirty) {
-    size_t n = 0, at = 0, end = group->first + group->count;
-    *dirty = false;
+/* The item's tags beside the row's. */
+static int update_tags(gallery *g, const struct batch *b, const struct item *item, uint8_t *room,
+                       struct gallery_row *row, bool *changed) {
+    struct gallery_tagset both = gallery_tagset_union(row->tags, tags_of_item(b, item), room);
+    if (both.n > GALLERY_TAGS_MAX)
+        return gallery_fail(g->ctx, GALLERY_EVALUE,
+                            "%s: point %.7f, %.7f would have more than %d tags", g->path,
+                            row->lon / 1e7, row->lat / 1e7, GALLERY_TAGS_MAX);
+    *changed = both.n != row->tags.n;
+    row->tags = both;
+    return GALLERY_OK;
+}
+
+struct merged {
+    size_t n;              /* of batch.rows */
+    bool changed, has_new; /* something; rows that the block has not */
+};
+
+static int merge_known(gallery *g, struct batch *b, const struct item *item, size_t at,
+                       struct merged *m) {
+    struct gallery_row *row = b->rows + m->n++;
+    *row = gallery_whole_row(b->whole, at);
+    /* What is staged to be hidden leaves a point that is shown alone. */
+    bool hidden = !row->tags.n, tags = false;
+    bool text = (hidden || item->tags_n) && update_text(b, item, row);
+    GALLERY_TRY(update_tags(g, b, item, b->unions + at * 2 * UNION_MAX, row, &tags));
+    if (hidden && row->tags.n)
+        b->changes.added++;
+    else
+        *(text || tags ? &b->changes.updated : &b->changes.unchanged) += 1;
+    m->changed |= text || tags;
+    return GALLERY_OK;
+}
+
+/* Merges the block's rows and items into b->rows, both in order of ids. */
+static int merge(gallery *g, struct batch *b, const struct group *group, struct merged *m) {
+    const struct gallery_whole *old = b->whole;
+    size_t at = 0, end = group->first + group->count;
+    *m = (struct merged){0};
     for (size_t i = group->first; i < end || at < old->block.count;) {
         const struct item *item = b->items + i;
         if (i == end || (at < old->block.count && old->ids[at] < item->id)) {
-            b->rows[n++] = old_row(old, at++);
+            b->rows[m->n++] = gallery_whole_row(old, at++);
             continue;
         }
         if (item->row != KNOWN) {
-            b->rows[n++] = new_row(g, b, item);
+            b->rows[m->n++] = new_row(g, b, item);
             b->changes.added++;
-            *dirty = true;
-        } else {
-            b->rows[n] = old_row(old, at++);
-            bool changed = update_row(b, item, b->rows + n++);
-            *(changed ? &b->changes.updated : &b->changes.unchanged) += 1;
-            *dirty |= changed;
-        }
+            m->changed = m->has_new = true;
+        } else
+            GALLERY_TRY(merge_known(g, b, item, at++, m));
         i++;
     }
-    return n;
-}
-
-static int put(gallery *g, MDB_txn *txn, MDB_dbi db, uint64_t id, const void *data, size_t size) {
-    uint8_t bytes[GALLERY_KEY_BYTES];
-    gallery_key_encode(id, bytes);
-    MDB_val key = {sizeof bytes, bytes}, value = {size, (void *)(uintptr_t)data};
-    int rc = mdb_put(txn, db, &key, &value, 0);
-    return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
-}
-
-static int drop(gallery *g, MDB_txn *txn, MDB_dbi db, uint64_t id) {
-    uint8_t bytes[GALLERY_KEY_BYTES];
-    gallery_key_encode(id, bytes);
-    MDB_val key = {sizeof bytes, bytes};
-    int rc = mdb_del(txn, db, &key, NULL);
-    return rc && rc != MDB_NOTFOUND ? gallery_fail_store(g, rc) : GALLERY_OK;
-}
-
-static int write_block(gallery *g, MDB_txn *txn, const struct batch *b,
-                       const struct gallery_row *rows, size_t n) {
-    const gallery_setup *setup = &g->meta.setup;
-    bool attributes = false;
-    for (size_t i = 0; i < n; i++) attributes |= rows[i].text != NULL;
-    gallery_block_encode(rows, n, setup, b->encoded);
-    GALLERY_TRY(put(g, txn, g->blocks_db, rows->id, b->encoded,
-                    gallery_block_bytes(n, (size_t)setup->dim, setup->dtype)));
-    if (!attributes) return GALLERY_OK;
-    uint8_t *packed;
-    size_t size;
-    if (!gallery_attributes_encode(rows, n, &packed, &size)) return gallery_fail_memory(g->ctx, n);
-    int status = put(g, txn, g->attributes_db, rows->id, packed, size);
-    free(packed);
-    return status;
-}
-
-/* Replaces a group's block by one or more that hold b->rows [n], evenly filled. */
-static int write_group(gallery *g, MDB_txn *txn, const struct batch *b, const struct group *group,
-                       const struct old *old, size_t n) {
-    size_t capacity = g->meta.capacity, parts = (n + capacity - 1) / capacity, from = 0;
-    if (group->exists) {
-        GALLERY_TRY(drop(g, txn, g->blocks_db, group->key));
-        GALLERY_TRY(drop(g, txn, g->attributes_db, group->key));
-        GALLERY_TRY(drop(g, txn, g->index_db, group->key));
-    }
-    for (size_t i = 0; i < parts; i++) {
-        size_t to = n * (i + 1) / parts;
-        GALLERY_TRY(write_block(g, txn, b, b->rows + from, to - from));
-        from = to;
-    }
-    g->meta.points += n - old->block.count;
-    g->meta.blocks += parts - group->exists;
     return GALLERY_OK;
 }
 
 static int apply_group(gallery *g, MDB_txn *txn, struct batch *b, const struct group *group) {
-    struct old *old = malloc(sizeof *old);
-    if (!old) return gallery_fail_memory(g->ctx, sizeof *old);
-    bool dirty;
-    int status = read_old(g, txn, b, group, old);
-    if (status == GALLERY_OK) {
-        size_t n = merge(g, b, group, old, &dirty);
-        if (dirty) status = write_group(g, txn, b, group, old, n);
-    }
-    gallery_attributes_free(&old->attributes);
-    free(old);
-    for (size_t i = 0; status == GALLERY_OK && i < group->count; i++)
-        status = drop(g, txn, g->stage_db, b->items[group->first + i].id);
-    return status;
+    struct merged m;
+    if (group->exists)
+        GALLERY_TRY(gallery_whole_read(g, txn, group->key, true, b->whole));
+    else
+        gallery_whole_clear(b->whole);
+    GALLERY_TRY(merge(g, b, group, &m));
+    if (m.has_new)
+        GALLERY_TRY(gallery_whole_replace(g, txn, b->whole, b->rows, m.n));
+    else if (m.changed)
+        GALLERY_TRY(gallery_whole_relabel(g, txn, b->whole, b->rows));
+    for (size_t i = 0; i < group->count; i++)
+        GALLERY_TRY(gallery_drop(g, txn, g->stage_db, b->items[group->first + i].id));
+    return GALLERY_OK;
 }
 
 static int apply_batch(gallery *g, MDB_txn *txn, void *user) {
@@ -454,7 +466,7 @@ int gallery_embed_staged(gallery *g, gallery_embed_fn embed, gallery_progress_fn
     struct batch b;
     unsigned long long total, done = 0;
     *changes = (gallery_changes){0};
-    GALLERY_TRY(require_writer(g));
+    GALLERY_TRY(gallery_require_writer(g));
     GALLERY_TRY(count_staged(g, &total));
     GALLERY_TRY(batch_make(g, &b));
     int status = GALLERY_OK;

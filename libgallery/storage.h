@@ -10,6 +10,11 @@
 
 #include <lmdb.h>
 
+struct gallery_tags { /* names of the tags 1 to n; NULL: a number that is free */
+    size_t n;
+    char **names;
+};
+
 struct gallery_patches; /* search.c: what a reader knows about its snapshot */
 
 struct gallery {
@@ -17,9 +22,10 @@ struct gallery {
     char *path; /* as the caller wrote it, for messages */
     struct gallery_environment environment;
     bool writer;
-    MDB_dbi meta_db, blocks_db, attributes_db, stage_db, index_db;
+    MDB_dbi meta_db, blocks_db, rows_db, attributes_db, stage_db, index_db;
     MDB_txn *snapshot; /* a reader's, as long as it is open */
     struct gallery_meta meta;
+    struct gallery_tags tags;
     size_t batch;
     int last_code; /* LMDB's answer to what failed last, so that a full map can be grown */
     const struct gallery_f16 *f16;
@@ -27,6 +33,12 @@ struct gallery {
 };
 
 void gallery_patches_free(struct gallery_patches *patches);
+
+/* The names of tags: read into g->tags; written in a transaction; NULL, or what a name lacks. */
+int gallery_tags_read(gallery *g, MDB_txn *txn);
+int gallery_tags_write(gallery *g, MDB_txn *txn, const struct gallery_tags *tags);
+void gallery_tags_free(struct gallery_tags *tags);
+const char *gallery_tag_wrong(const char *name);
 
 /* LMDB's code as our status and text. */
 int gallery_fail_store(gallery *g, int code);
@@ -40,6 +52,11 @@ void gallery_read_end(gallery *g, MDB_txn *txn);
 typedef int (*gallery_work_fn)(gallery *g, MDB_txn *txn, void *user);
 int gallery_write(gallery *g, gallery_work_fn work, void *user);
 
+int gallery_require_writer(gallery *g);
+
+/* As gallery_stage, but the points get no tag: embedded, they stay hidden. */
+int gallery_stage_hidden(gallery *g, const gallery_point *points, size_t n);
+
 /* Moves a cursor over a database whose keys are ids. GALLERY_END after the last. For MDB_SET_KEY
  * and MDB_SET_RANGE *id says where to. */
 int gallery_cursor_get(gallery *g, MDB_cursor *cursor, MDB_cursor_op op, uint64_t *id,
@@ -51,9 +68,18 @@ int gallery_block_check(gallery *g, uint64_t id, const struct gallery_block *blo
 int gallery_block_read_ids(gallery *g, uint64_t key, const struct gallery_block *block,
                            uint64_t *ids);
 
+int gallery_fail_block(gallery *g, int status, uint64_t id, const char *wrong);
+int gallery_block_get(gallery *g, MDB_txn *txn, uint64_t id, MDB_val *value);
+
+/* A block's entry of tags: its bytes, those checked, and both. */
+int gallery_rows_get(gallery *g, MDB_txn *txn, uint64_t id, MDB_val *value);
+int gallery_rows_view(gallery *g, uint64_t id, const MDB_val *value,
+                      const struct gallery_block *block, struct gallery_rows *rows);
+int gallery_rows_read(gallery *g, MDB_txn *txn, uint64_t id, const struct gallery_block *block,
+                      struct gallery_rows *rows);
+
 /* A block's attributes; all NULL if it has none. */
-int gallery_attributes_read(gallery *g, MDB_txn *txn, uint64_t id,
-                            const struct gallery_block *block,
+int gallery_attributes_read(gallery *g, MDB_txn *txn, uint64_t id, const struct gallery_rows *rows,
                             struct gallery_attributes *attributes);
 
 /* The index's entry of a block; found: there is one, and it was made for the block as it is. */

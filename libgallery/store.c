@@ -66,7 +66,7 @@ int gallery_write(gallery *g, gallery_work_fn work, void *user) {
 
 /* ---------------------------------------------------------------- one value */
 
-static int fail_value(gallery *g, int status, uint64_t id, const char *wrong) {
+int gallery_fail_block(gallery *g, int status, uint64_t id, const char *wrong) {
     return gallery_fail(g->ctx, status,
                         "%s: block %016" PRIx64 ": %s; restore the gallery from a copy", g->path,
                         id, wrong);
@@ -89,18 +89,18 @@ int gallery_cursor_get(gallery *g, MDB_cursor *cursor, MDB_cursor_op op, uint64_
 
 int gallery_block_view(gallery *g, uint64_t id, const MDB_val *value, struct gallery_block *block) {
     const char *wrong = gallery_block_decode(value->mv_data, value->mv_size, &g->meta, block);
-    return wrong ? fail_value(g, GALLERY_EFORMAT, id, wrong) : GALLERY_OK;
+    return wrong ? gallery_fail_block(g, GALLERY_EFORMAT, id, wrong) : GALLERY_OK;
 }
 
 int gallery_block_check(gallery *g, uint64_t id, const struct gallery_block *block) {
     if (gallery_block_sound(block)) return GALLERY_OK;
-    return fail_value(g, GALLERY_ECHECKSUM, id, "does not match its checksum");
+    return gallery_fail_block(g, GALLERY_ECHECKSUM, id, "does not match its checksum");
 }
 
 int gallery_block_read_ids(gallery *g, uint64_t key, const struct gallery_block *block,
                            uint64_t *ids) {
     const char *wrong = gallery_block_ids(block, key, ids);
-    return wrong ? fail_value(g, GALLERY_EFORMAT, key, wrong) : GALLERY_OK;
+    return wrong ? gallery_fail_block(g, GALLERY_EFORMAT, key, wrong) : GALLERY_OK;
 }
 
 static int get(gallery *g, MDB_txn *txn, MDB_dbi db, uint64_t id, MDB_val *value) {
@@ -112,24 +112,52 @@ static int get(gallery *g, MDB_txn *txn, MDB_dbi db, uint64_t id, MDB_val *value
     return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
 }
 
-int gallery_attributes_read(gallery *g, MDB_txn *txn, uint64_t id,
-                            const struct gallery_block *block, struct gallery_attributes *a) {
+int gallery_block_get(gallery *g, MDB_txn *txn, uint64_t id, MDB_val *value) {
+    int status = get(g, txn, g->blocks_db, id, value);
+    return status == GALLERY_END ? gallery_fail_block(g, GALLERY_EFORMAT, id, "is missing")
+                                 : status;
+}
+
+int gallery_rows_get(gallery *g, MDB_txn *txn, uint64_t id, MDB_val *value) {
+    int status = get(g, txn, g->rows_db, id, value);
+    return status == GALLERY_END ? gallery_fail_block(g, GALLERY_EFORMAT, id, "tags are missing")
+                                 : status;
+}
+
+int gallery_rows_view(gallery *g, uint64_t id, const MDB_val *value,
+                      const struct gallery_block *block, struct gallery_rows *rows) {
+    int status;
+    const char *wrong =
+        gallery_rows_decode(value->mv_data, value->mv_size, block->count, rows, &status);
+    return wrong ? gallery_fail_block(g, status, id, wrong) : GALLERY_OK;
+}
+
+int gallery_rows_read(gallery *g, MDB_txn *txn, uint64_t id, const struct gallery_block *block,
+                      struct gallery_rows *rows) {
+    MDB_val value;
+    GALLERY_TRY(gallery_rows_get(g, txn, id, &value));
+    return gallery_rows_view(g, id, &value, block, rows);
+}
+
+int gallery_attributes_read(gallery *g, MDB_txn *txn, uint64_t id, const struct gallery_rows *rows,
+                            struct gallery_attributes *a) {
     MDB_val value;
     *a = (struct gallery_attributes){0};
-    if (!block->attributes) {
-        a->count = block->count;
-        a->texts = calloc(block->count, sizeof *a->texts);
-        a->lengths = calloc(block->count, sizeof *a->lengths);
+    if (!rows->attributes) {
+        a->count = rows->count;
+        a->texts = calloc(rows->count, sizeof *a->texts);
+        a->lengths = calloc(rows->count, sizeof *a->lengths);
         if (a->texts && a->lengths) return GALLERY_OK;
         gallery_attributes_free(a);
-        return gallery_fail_memory(g->ctx, block->count * sizeof *a->texts);
+        return gallery_fail_memory(g->ctx, rows->count * sizeof *a->texts);
     }
     int status = get(g, txn, g->attributes_db, id, &value);
-    if (status == GALLERY_END) return fail_value(g, GALLERY_EFORMAT, id, "attributes are missing");
+    if (status == GALLERY_END)
+        return gallery_fail_block(g, GALLERY_EFORMAT, id, "attributes are missing");
     GALLERY_TRY(status);
     const char *wrong =
-        gallery_attributes_decode(value.mv_data, value.mv_size, block->count, a, &status);
-    return wrong ? fail_value(g, status, id, wrong) : GALLERY_OK;
+        gallery_attributes_decode(value.mv_data, value.mv_size, rows->count, a, &status);
+    return wrong ? gallery_fail_block(g, status, id, wrong) : GALLERY_OK;
 }
 
 int gallery_patch_read(gallery *g, MDB_txn *txn, uint64_t id, const struct gallery_block *block,
@@ -162,9 +190,9 @@ struct database {
     size_t handle; /* where its handle lies in struct gallery */
 };
 static const struct database databases[] = {
-    {"meta", offsetof(gallery, meta_db)},        {"blocks", offsetof(gallery, blocks_db)},
-    {"attrs", offsetof(gallery, attributes_db)}, {"stage", offsetof(gallery, stage_db)},
-    {"index", offsetof(gallery, index_db)},
+    {"meta", offsetof(gallery, meta_db)},   {"blocks", offsetof(gallery, blocks_db)},
+    {"rows", offsetof(gallery, rows_db)},   {"attrs", offsetof(gallery, attributes_db)},
+    {"stage", offsetof(gallery, stage_db)}, {"index", offsetof(gallery, index_db)},
 };
 #define DATABASES (sizeof databases / sizeof *databases)
 
@@ -214,7 +242,8 @@ static int read_meta(gallery *g, MDB_txn *txn) {
     if (rc && rc != MDB_NOTFOUND) return gallery_fail_store(g, rc);
     const char *wrong = rc ? "an LMDB file, but not a gallery"
                            : gallery_meta_decode(value.mv_data, value.mv_size, &g->meta);
-    return wrong ? gallery_fail(g->ctx, GALLERY_EFORMAT, "%s: %s", g->path, wrong) : GALLERY_OK;
+    if (wrong) return gallery_fail(g->ctx, GALLERY_EFORMAT, "%s: %s", g->path, wrong);
+    return gallery_tags_read(g, txn);
 }
 
 static const char *name_of(enum gallery_dtype dtype) {
@@ -303,6 +332,7 @@ int gallery_open_writer(gallery_context *ctx, const char *path, const gallery_se
 void gallery_close(gallery *g) {
     if (!g) return;
     gallery_patches_free(g->patches);
+    gallery_tags_free(&g->tags);
     if (g->snapshot) mdb_txn_abort(g->snapshot);
     gallery_environment_close(&g->environment);
     free(g->path);
@@ -341,12 +371,16 @@ static int survey(gallery *g, MDB_txn *txn, gallery_info *info) {
     while ((status = gallery_cursor_get(g, cursor, MDB_NEXT, &id, &value)) == GALLERY_OK) {
         struct gallery_block block;
         struct gallery_patch patch;
+        struct gallery_rows rows;
         bool indexed;
         GALLERY_GO(gallery_block_view(g, id, &value, &block));
         GALLERY_GO(gallery_patch_read(g, txn, id, &block, &patch, &indexed));
-        widen(info, &block, !info->blocks);
+        GALLERY_GO(gallery_rows_read(g, txn, id, &block, &rows));
+        size_t visible = gallery_rows_visible(&rows);
+        if (visible) widen(info, &block, !info->points);
         info->blocks++;
-        info->points += block.count;
+        info->points += visible;
+        info->hidden += block.count - visible;
         info->indexed_blocks += indexed;
     }
 done:
@@ -380,6 +414,8 @@ struct listing { /* room for one block at a time */
     uint64_t ids[GALLERY_BLOCK_CAPACITY];
     float *embeddings; /* [GALLERY_BLOCK_CAPACITY][dim], or NULL if not wanted */
     char *text;        /* one point's attributes, terminated */
+    uint16_t tags[GALLERY_TAGS_MAX];
+    struct gallery_rows rows;
     struct gallery_attributes attributes;
 };
 
@@ -392,6 +428,10 @@ static int list_point(struct listing *l, const struct gallery_block *block, size
         l->text[l->attributes.lengths[i]] = 0;
         point.properties = l->text;
     }
+    struct gallery_tagset tags = l->rows.tags[i];
+    for (size_t j = 0; j < tags.n; j++) l->tags[j] = gallery_tagset_get(tags, j);
+    point.tags = l->tags;
+    point.tags_n = tags.n;
     return each(user, &point, l->embeddings ? l->embeddings + i * block->dim : NULL);
 }
 
@@ -402,10 +442,11 @@ static int list_block(gallery *g, MDB_txn *txn, uint64_t id, const MDB_val *valu
     GALLERY_GO(gallery_block_view(g, id, value, &block));
     GALLERY_GO(gallery_block_check(g, id, &block));
     GALLERY_GO(gallery_block_read_ids(g, id, &block, l->ids));
-    GALLERY_GO(gallery_attributes_read(g, txn, id, &block, &l->attributes));
+    GALLERY_GO(gallery_rows_read(g, txn, id, &block, &l->rows));
+    GALLERY_GO(gallery_attributes_read(g, txn, id, &l->rows, &l->attributes));
     if (l->embeddings) gallery_block_embeddings(g, &block, 0, block.count, l->embeddings);
     for (size_t i = 0; status == GALLERY_OK && i < block.count; i++)
-        if (list_point(l, &block, i, each, user)) status = GALLERY_END;
+        if (l->rows.tags[i].n && list_point(l, &block, i, each, user)) status = GALLERY_END;
 done:
     gallery_attributes_free(&l->attributes);
     return status;

@@ -33,6 +33,7 @@ typedef struct gallery_setup { /* what a new gallery is made for */
 typedef struct gallery_info {
     gallery_setup setup;
     unsigned long long points; /* with an embedding */
+    unsigned long long hidden; /* rows that are embedded but no points: dropped, or not yet shown */
     unsigned long long staged; /* waiting for one */
     unsigned long long blocks;
     unsigned long long indexed_blocks; /* whose patch in the index is up to date */
@@ -56,9 +57,18 @@ int gallery_renew(gallery *g);
 
 int gallery_stat(gallery *g, gallery_info *info);
 
+/* Tags: each point has one at least; 0 is the nameless tag of points that were given none. Names
+ * are UTF-8 of 1 to 127 bytes without control characters. `make` commits a new one; `find` fails
+ * with GALLERY_EEMPTY. A name stays valid until the gallery is renewed or closed; NULL: no such
+ * tag, or the nameless. */
+int gallery_tag_make(gallery *g, const char *name, uint16_t *tag);
+int gallery_tag_find(gallery *g, const char *name, uint16_t *tag);
+const char *gallery_tag_name(const gallery *g, uint16_t tag);
+
 /* Adds points, or new attributes of known ones, to the stage, in one transaction; a point staged
  * again replaces the first. Coordinates must be canonical, and ids theirs: else GALLERY_EVALUE and
- * nothing staged. A known point staged without any keeps its own. */
+ * nothing staged. A known point staged without any keeps its own, and
+ * keeps its tags beside those that come. */
 int gallery_stage(gallery *g, const gallery_point *points, size_t n);
 
 /* Computes embeddings. lonlat: double [n][2]; out: float [n][dim]. 0: done. */

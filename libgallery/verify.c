@@ -14,7 +14,7 @@ struct audit {
     FILE *report;
     int status; /* of the first failure */
     char first[512];
-    unsigned long long failures, blocks, points;
+    unsigned long long failures, blocks, points, hidden;
     float *x; /* [GALLERY_BLOCK_CAPACITY][dim] */
     uint64_t last_id;
     gallery_progress_fn progress;
@@ -81,22 +81,51 @@ static void audit_extent(struct audit *a, uint64_t id, const struct gallery_bloc
         note_block(a, GALLERY_EFORMAT, id, "the extent is not that of its points");
 }
 
-static void audit_attributes(struct audit *a, uint64_t id, const struct gallery_block *b) {
+static void audit_attributes(struct audit *a, uint64_t id, const struct gallery_rows *rows) {
     MDB_val value;
     struct gallery_attributes attributes;
     int status;
     int rc = find(a, a->g->attributes_db, id, &value);
-    if (!b->attributes || rc) {
-        if (!b->attributes && !rc)
+    if (!rows->attributes || rc) {
+        if (!rows->attributes && !rc)
             note_block(a, GALLERY_EFORMAT, id, "has attributes it does not know of");
-        if (b->attributes && rc == MDB_NOTFOUND)
+        if (rows->attributes && rc == MDB_NOTFOUND)
             note_block(a, GALLERY_EFORMAT, id, "attributes are missing");
         return;
     }
     const char *wrong =
-        gallery_attributes_decode(value.mv_data, value.mv_size, b->count, &attributes, &status);
+        gallery_attributes_decode(value.mv_data, value.mv_size, rows->count, &attributes, &status);
     if (wrong) note_block(a, status, id, wrong);
     gallery_attributes_free(&attributes);
+}
+
+static void audit_tags(struct audit *a, uint64_t id, struct gallery_tagset tags) {
+    for (size_t i = 0; i < tags.n; i++) {
+        uint16_t tag = gallery_tagset_get(tags, i);
+        if (tag && !gallery_tag_name(a->g, tag))
+            note_block(a, GALLERY_EFORMAT, id, "a point has a tag without a name");
+    }
+}
+
+static void audit_rows(struct audit *a, uint64_t id, const struct gallery_block *b) {
+    MDB_val value;
+    struct gallery_rows rows;
+    int status, rc = find(a, a->g->rows_db, id, &value);
+    if (rc) {
+        if (rc == MDB_NOTFOUND) note_block(a, GALLERY_EFORMAT, id, "tags are missing");
+        return;
+    }
+    const char *wrong = gallery_rows_decode(value.mv_data, value.mv_size, b->count, &rows, &status);
+    if (wrong) {
+        note_block(a, status, id, wrong);
+        return;
+    }
+    size_t visible = gallery_rows_visible(&rows);
+    a->points += visible;
+    a->hidden += b->count - visible;
+    for (size_t i = 0; i < b->count; i++) /* neighbours mostly share one set */
+        if (!i || rows.tags[i].at != rows.tags[i - 1].at) audit_tags(a, id, rows.tags[i]);
+    audit_attributes(a, id, &rows);
 }
 
 /* An entry of the index must be sound, made for this block, and hold all its embeddings. */
@@ -129,7 +158,6 @@ static void audit_block(struct audit *a, uint64_t id, const MDB_val *value) {
         note_block(a, GALLERY_EFORMAT, id, wrong);
         return;
     }
-    a->points += b.count;
     if (!gallery_block_sound(&b)) {
         note_block(a, GALLERY_ECHECKSUM, id, "does not match its checksum");
         return;
@@ -142,7 +170,7 @@ static void audit_block(struct audit *a, uint64_t id, const MDB_val *value) {
         a->last_id = ids[b.count - 1];
     audit_extent(a, id, &b);
     audit_embeddings(a, id, &b);
-    audit_attributes(a, id, &b);
+    audit_rows(a, id, &b);
     audit_patch(a, id, &b);
 }
 
@@ -177,17 +205,15 @@ static void audit_reference(struct audit *a, uint64_t id, const MDB_val *value) 
     MDB_val block;
     (void)value;
     if (find(a, a->g->blocks_db, id, &block) == MDB_NOTFOUND)
-        note(a, GALLERY_EFORMAT, "%016" PRIx64 ": attributes or index of a block that is not there",
-             id);
+        note(a, GALLERY_EFORMAT,
+             "%016" PRIx64 ": tags, attributes or index of a block that is not there", id);
 }
 
 static void audit_staged(struct audit *a, uint64_t id, const MDB_val *value) {
-    const char *text;
-    size_t length;
+    struct gallery_staged staged;
     int status;
     double lon, lat;
-    const char *wrong =
-        gallery_stage_decode(value->mv_data, value->mv_size, &text, &length, &status);
+    const char *wrong = gallery_stage_decode(value->mv_data, value->mv_size, &staged, &status);
     if (wrong)
         note(a, status, "%016" PRIx64 ": %s", id, wrong);
     else if (!gallery_point_from_id(id, &lon, &lat))
@@ -198,13 +224,15 @@ static void audit_all(struct audit *a) {
     const struct gallery_meta *meta = &a->g->meta;
     audit_walk(a, a->g->blocks_db, "blocks", audit_block);
     if (a->status == GALLERY_END) return;
+    audit_walk(a, a->g->rows_db, "rows", audit_reference);
     audit_walk(a, a->g->attributes_db, "attrs", audit_reference);
     audit_walk(a, a->g->index_db, "index", audit_reference);
     audit_walk(a, a->g->stage_db, "stage", audit_staged);
-    if (a->blocks != meta->blocks || a->points != meta->points)
+    if (a->blocks != meta->blocks || a->points != meta->points || a->hidden != meta->hidden)
         note(a, GALLERY_EFORMAT,
-             "%llu points in %llu blocks, but the metadata say %" PRIu64 " in %" PRIu64, a->points,
-             a->blocks, meta->points, meta->blocks);
+             "%llu points and %llu hidden rows in %llu blocks, but the metadata say %" PRIu64
+             " and %" PRIu64 " in %" PRIu64,
+             a->points, a->hidden, a->blocks, meta->points, meta->hidden, meta->blocks);
 }
 
 int gallery_verify(gallery *g, FILE *report, gallery_progress_fn progress, void *user) {

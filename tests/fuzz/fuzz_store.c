@@ -57,15 +57,31 @@ static void try_attributes(const uint8_t *data, size_t size) {
     }
 }
 
-static void try_stage(const uint8_t *data, size_t size) {
-    const char *text;
-    size_t length;
+static void try_rows(const uint8_t *data, size_t size) {
+    struct gallery_rows rows;
     int status;
-    if (gallery_stage_decode(data, size, &text, &length, &status)) return;
+    for (size_t count = 1; count < 4; count++) {
+        if (gallery_rows_decode(data, size, count, &rows, &status)) continue;
+        uint8_t *again = malloc(GALLERY_ROWS_MAX_BYTES);
+        struct gallery_rows back;
+        if (!again) return;
+        size_t n = gallery_rows_encode(&rows, again);
+        if (n > size || gallery_rows_decode(again, n, count, &back, &status)) abort();
+        for (size_t i = 0; i < count; i++)
+            if (!gallery_tagset_equal(rows.tags[i], back.tags[i])) abort();
+        free(again);
+    }
+}
+
+static void try_stage(const uint8_t *data, size_t size) {
+    struct gallery_staged staged;
+    int status;
+    if (gallery_stage_decode(data, size, &staged, &status)) return;
     uint8_t *again = malloc(size);
     if (!again) return;
-    gallery_stage_encode(text, length, again);
-    if (length + GALLERY_STAGE_HEADER != size || memcmp(data, again, size)) abort();
+    gallery_stage_encode(staged.tags, staged.text, staged.length, again);
+    if (gallery_stage_bytes(staged.tags, staged.length) != size || memcmp(data, again, size))
+        abort();
     free(again);
 }
 
@@ -83,6 +99,7 @@ static void try_all(const uint8_t *data, size_t size) {
     try_meta(data, size);
     try_block(data, size);
     try_attributes(data, size);
+    try_rows(data, size);
     try_stage(data, size);
     try_patch(data, size);
 }
@@ -90,12 +107,12 @@ static void try_all(const uint8_t *data, size_t size) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const struct {
         size_t checksum, body;
-    } places[] = {{120, 128}, {56, 64}, {16, 24}, {8, 16}, {24, 32}};
-    static const char magics[][5] = {"vidt", "VGBK", "VGAT", "VGST", "VGIX"};
+    } places[] = {{120, 128}, {56, 64}, {16, 24}, {16, 24}, {8, 16}, {24, 32}};
+    static const char magics[][5] = {"vidt", "VGBK", "VGAT", "VGRW", "VGST", "VGIX"};
     try_all(data, size);
     uint8_t *copy = malloc(size + 1); /* its own bounds: a read past them is seen */
     if (!copy) return 0;
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 6; i++) {
         memcpy(copy, data, size);
         if (size >= 4) memcpy(copy, magics[i], 4);
         repair(copy, size, places[i].checksum, places[i].body);
