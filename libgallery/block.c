@@ -86,6 +86,11 @@ size_t gallery_dtype_bytes(enum gallery_dtype dtype) {
     return dtype == GALLERY_F16 ? 2 : 4;
 }
 
+double gallery_unit_tolerance(const gallery_setup *setup) {
+    /* float16 rounds each number to 2^-11 of itself, or on its finest grid to 2^-25. */
+    return setup->dtype == GALLERY_F16 ? 1e-3 + sqrt(setup->dim) * 0x1p-25 : 2e-4;
+}
+
 static size_t embeddings_at(size_t count) {
     return (BLOCK_HEADER + 8 * count + 63) & ~(size_t)63;
 }

@@ -54,6 +54,8 @@ struct gallery_block { /* a view of a stored block */
 };
 
 size_t gallery_dtype_bytes(enum gallery_dtype dtype);
+/* How far from 1 the length of a stored embedding may be. */
+double gallery_unit_tolerance(const gallery_setup *setup);
 size_t gallery_block_bytes(size_t count, size_t dim, enum gallery_dtype dtype);
 
 /* Rows in order of ids, 1 to GALLERY_BLOCK_CAPACITY. out: gallery_block_bytes(). */

@@ -232,13 +232,7 @@ static char *folder_of(const char *path) {
     return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
 }
 
-struct hidden { /* a file that nobody else can open yet */
-    int fd;
-    char *name;     /* NULL: it has none, so that not even SIGKILL leaves anything behind */
-    char reach[40]; /* a path that leads to it */
-};
-
-static int make_hidden(gallery_context *ctx, const char *path, struct hidden *h) {
+static int make_hidden(gallery_context *ctx, const char *path, struct gallery_hidden *h) {
     char *folder = folder_of(path);
     if (!folder) return gallery_fail_memory(ctx, strlen(path));
     h->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
@@ -259,10 +253,13 @@ static int make_hidden(gallery_context *ctx, const char *path, struct hidden *h)
     return GALLERY_OK;
 }
 
-static int place_hidden(gallery_context *ctx, const char *path, struct hidden *h) {
+/* Gives the file its name; GALLERY_EEXIST if that is taken. */
+static int place_hidden(gallery_context *ctx, const char *path, const struct gallery_hidden *h) {
     int rc = h->name ? link(h->name, path)
                      : linkat(AT_FDCWD, h->reach, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
-    if (rc && errno != EEXIST) return gallery_fail_errno(ctx, path);
+    if (rc && errno == EEXIST)
+        return gallery_fail(ctx, GALLERY_EEXIST, "%s: exists already; choose another name", path);
+    if (rc) return gallery_fail_errno(ctx, path);
     char *folder = folder_of(path);
     int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     free(folder);
@@ -272,33 +269,48 @@ static int place_hidden(gallery_context *ctx, const char *path, struct hidden *h
     return rc ? gallery_fail_errno(ctx, path) : GALLERY_OK;
 }
 
-static int fill_hidden(const struct hidden *h, int (*fill)(MDB_txn *txn, void *user), void *user) {
-    struct gallery_environment e = {.lock_fd = -1};
+void gallery_hidden_drop(struct gallery_hidden *h) {
+    if (h->name && h->fd >= 0) unlink(h->name);
+    if (h->fd >= 0) close(h->fd);
+    free(h->name);
+    *h = (struct gallery_hidden){.fd = -1};
+}
+
+static int fill_hidden(const struct gallery_environment *e, int (*fill)(MDB_txn *txn, void *user),
+                       void *user) {
     MDB_txn *txn = NULL;
-    /* No other process can know this file: there is nobody to lock out. */
-    int rc = open_env(h->name ? h->name : h->reach, MDB_NOLOCK, MAP_START, &e.env);
-    if (!rc) rc = mdb_txn_begin(e.env, NULL, 0, &txn);
+    int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
     if (!rc) rc = fill(txn, user);
-    if (!rc) {
-        rc = mdb_txn_commit(txn);
-        txn = NULL;
-    }
-    if (!rc) rc = gallery_environment_extend(&e);
+    if (!rc) return mdb_txn_commit(txn);
     if (txn) mdb_txn_abort(txn);
-    if (e.env) mdb_env_close(e.env);
     return rc;
+}
+
+int gallery_environment_begin_hidden(gallery_context *ctx, const char *path,
+                                     int (*fill)(MDB_txn *txn, void *user), void *user,
+                                     struct gallery_hidden *h, struct gallery_environment *e) {
+    *e = (struct gallery_environment){.lock_fd = -1};
+    *h = (struct gallery_hidden){.fd = -1};
+    GALLERY_TRY(make_hidden(ctx, path, h));
+    /* No other process can know this file: there is nobody to lock out. */
+    int rc = open_env(h->name ? h->name : h->reach, MDB_NOLOCK, MAP_START, &e->env);
+    if (!rc) rc = fill_hidden(e, fill, user);
+    return rc ? gallery_fail_lmdb(ctx, path, rc) : GALLERY_OK;
+}
+
+int gallery_environment_show(gallery_context *ctx, const char *path,
+                             const struct gallery_environment *e, const struct gallery_hidden *h) {
+    int rc = gallery_environment_extend(e);
+    return rc ? gallery_fail_lmdb(ctx, path, rc) : place_hidden(ctx, path, h);
 }
 
 int gallery_environment_create(gallery_context *ctx, const char *path,
                                int (*fill)(MDB_txn *txn, void *user), void *user) {
-    struct hidden h = {.fd = -1};
-    int status = GALLERY_OK;
-    GALLERY_GO(make_hidden(ctx, path, &h));
-    int rc = fill_hidden(&h, fill, user);
-    status = rc ? gallery_fail_lmdb(ctx, path, rc) : place_hidden(ctx, path, &h);
-done:
-    if (h.name && h.fd >= 0) unlink(h.name);
-    if (h.fd >= 0) close(h.fd);
-    free(h.name);
-    return status;
+    struct gallery_hidden h;
+    struct gallery_environment e;
+    int status = gallery_environment_begin_hidden(ctx, path, fill, user, &h, &e);
+    if (status == GALLERY_OK) status = gallery_environment_show(ctx, path, &e, &h);
+    gallery_environment_close(&e);
+    gallery_hidden_drop(&h);
+    return status == GALLERY_EEXIST ? GALLERY_OK : status;
 }

@@ -25,6 +25,23 @@ int gallery_environment_open(gallery_context *ctx, const char *path, const char 
                              struct gallery_environment *e);
 void gallery_environment_close(struct gallery_environment *e);
 
+struct gallery_hidden { /* a file that nobody else can open yet */
+    int fd;             /* -1: none */
+    char *name;         /* NULL: it has none, so that not even SIGKILL leaves anything behind */
+    char reach[40];     /* a path that leads to it */
+};
+
+/* Opens an environment in a new hidden file beside `path`, with what `fill` puts into its first
+ * transaction (an LMDB code is its answer). Close and drop also after a failure. */
+int gallery_environment_begin_hidden(gallery_context *ctx, const char *path,
+                                     int (*fill)(MDB_txn *txn, void *user), void *user,
+                                     struct gallery_hidden *h, struct gallery_environment *e);
+
+/* Gives the file its name. GALLERY_EEXIST if that is taken. */
+int gallery_environment_show(gallery_context *ctx, const char *path,
+                             const struct gallery_environment *e, const struct gallery_hidden *h);
+void gallery_hidden_drop(struct gallery_hidden *h);
+
 /* Makes a file with what `fill` puts into its first transaction (an LMDB code is its answer); it
  * appears whole or not at all. A file that is there already is left alone, and no error. */
 int gallery_environment_create(gallery_context *ctx, const char *path,

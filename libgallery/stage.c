@@ -316,11 +316,12 @@ static int read_batch(gallery *g, struct batch *b) {
 
 static int check_embeddings(gallery *g, const struct batch *b) {
     size_t dim = (size_t)g->meta.setup.dim;
+    double tolerance = g->restoring ? gallery_unit_tolerance(&g->meta.setup) : UNIT_TOLERANCE;
     for (size_t i = 0; i < b->new_n; i++) {
         double sum = 0;
         for (size_t j = 0; j < dim; j++)
             sum += (double)b->embeddings[i * dim + j] * b->embeddings[i * dim + j];
-        if (!(fabs(sqrt(sum) - 1) <= UNIT_TOLERANCE))
+        if (!(fabs(sqrt(sum) - 1) <= tolerance))
             return gallery_fail(g->ctx, GALLERY_EVALUE,
                                 "%s: the embedding of %.7f, %.7f has length %g, not 1", g->path,
                                 b->lonlat[2 * i], b->lonlat[2 * i + 1], sqrt(sum));

@@ -21,7 +21,9 @@ struct gallery {
     gallery_context *ctx;
     char *path; /* as the caller wrote it, for messages */
     struct gallery_environment environment;
+    struct gallery_hidden hidden; /* of gallery_open_new, until it is closed */
     bool writer;
+    bool restoring; /* embeddings come from a gallery: rounded already */
     MDB_dbi meta_db, blocks_db, rows_db, attributes_db, stage_db, index_db;
     MDB_txn *snapshot; /* a reader's, as long as it is open */
     struct gallery_meta meta;

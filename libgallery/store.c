@@ -214,11 +214,18 @@ static bool is_usable(const gallery_setup *setup) {
            setup->dtype <= GALLERY_F32;
 }
 
-static int make(gallery_context *ctx, const char *path, const gallery_setup *setup) {
-    struct gallery_meta meta = {.setup = *setup, .capacity = GALLERY_BLOCK_CAPACITY};
+static int new_meta(gallery_context *ctx, const char *path, const gallery_setup *setup,
+                    struct gallery_meta *meta) {
+    *meta = (struct gallery_meta){.setup = *setup, .capacity = GALLERY_BLOCK_CAPACITY};
     if (!is_usable(setup))
         return gallery_fail(ctx, GALLERY_EUSAGE, "%s: no gallery can have this setup", path);
-    if (!meta.setup.dtype) meta.setup.dtype = GALLERY_F16;
+    if (!meta->setup.dtype) meta->setup.dtype = GALLERY_F16;
+    return GALLERY_OK;
+}
+
+static int make(gallery_context *ctx, const char *path, const gallery_setup *setup) {
+    struct gallery_meta meta;
+    GALLERY_TRY(new_meta(ctx, path, setup, &meta));
     return gallery_environment_create(ctx, path, fill_new, &meta);
 }
 
@@ -296,7 +303,7 @@ static int open_at(gallery_context *ctx, const char *path, bool write, const gal
     g->writer = write;
     g->batch = BATCH;
     g->f16 = gallery_f16_choose();
-    g->environment.lock_fd = -1;
+    g->environment.lock_fd = g->hidden.fd = -1;
     real = realpath(path, NULL);
     if (!real && errno == ENOENT && setup) {
         GALLERY_GO(make(ctx, path, setup));
@@ -329,12 +336,44 @@ int gallery_open_writer(gallery_context *ctx, const char *path, const gallery_se
     return open_at(ctx, path, true, setup, g);
 }
 
+int gallery_open_new(gallery_context *ctx, const char *path, const gallery_setup *setup,
+                     gallery **out) {
+    struct gallery_meta meta;
+    struct stat st;
+    *out = NULL;
+    GALLERY_TRY(new_meta(ctx, path, setup, &meta));
+    if (!lstat(path, &st))
+        return gallery_fail(ctx, GALLERY_EEXIST, "%s: exists already; choose another name", path);
+    gallery *g = calloc(1, sizeof *g);
+    if (!g || !(g->path = strdup(path))) {
+        free(g);
+        return gallery_fail_memory(ctx, sizeof *g);
+    }
+    g->ctx = ctx;
+    g->writer = true;
+    g->batch = BATCH;
+    g->f16 = gallery_f16_choose();
+    int status =
+        gallery_environment_begin_hidden(ctx, path, fill_new, &meta, &g->hidden, &g->environment);
+    if (status == GALLERY_OK) status = enter(g);
+    if (status == GALLERY_OK)
+        *out = g;
+    else
+        gallery_close(g);
+    return status;
+}
+
+int gallery_publish(gallery *g) {
+    return gallery_environment_show(g->ctx, g->path, &g->environment, &g->hidden);
+}
+
 void gallery_close(gallery *g) {
     if (!g) return;
     gallery_patches_free(g->patches);
     gallery_tags_free(&g->tags);
     if (g->snapshot) mdb_txn_abort(g->snapshot);
     gallery_environment_close(&g->environment);
+    gallery_hidden_drop(&g->hidden);
     free(g->path);
     free(g);
 }
@@ -414,6 +453,7 @@ struct listing { /* room for one block at a time */
     uint64_t ids[GALLERY_BLOCK_CAPACITY];
     float *embeddings; /* [GALLERY_BLOCK_CAPACITY][dim], or NULL if not wanted */
     char *text;        /* one point's attributes, terminated */
+    uint64_t from;     /* the first point wanted */
     uint16_t tags[GALLERY_TAGS_MAX];
     struct gallery_rows rows;
     struct gallery_attributes attributes;
@@ -446,13 +486,30 @@ static int list_block(gallery *g, MDB_txn *txn, uint64_t id, const MDB_val *valu
     GALLERY_GO(gallery_attributes_read(g, txn, id, &l->rows, &l->attributes));
     if (l->embeddings) gallery_block_embeddings(g, &block, 0, block.count, l->embeddings);
     for (size_t i = 0; status == GALLERY_OK && i < block.count; i++)
-        if (l->rows.tags[i].n && list_point(l, &block, i, each, user)) status = GALLERY_END;
+        if (l->ids[i] >= l->from && l->rows.tags[i].n && list_point(l, &block, i, each, user))
+            status = GALLERY_END;
 done:
     gallery_attributes_free(&l->attributes);
     return status;
 }
 
+/* Where the listing begins: at the last block that begins at or before `from`. */
+static int seek_block(gallery *g, MDB_cursor *cursor, uint64_t from, uint64_t *id, MDB_val *value) {
+    if (!from) return gallery_cursor_get(g, cursor, MDB_FIRST, id, value);
+    *id = from;
+    int status = gallery_cursor_get(g, cursor, MDB_SET_RANGE, id, value);
+    if (status == GALLERY_OK && *id == from) return status;
+    if (status != GALLERY_OK && status != GALLERY_END) return status;
+    status = gallery_cursor_get(g, cursor, status == GALLERY_OK ? MDB_PREV : MDB_LAST, id, value);
+    return status == GALLERY_END ? gallery_cursor_get(g, cursor, MDB_FIRST, id, value) : status;
+}
+
 int gallery_each(gallery *g, bool embeddings, gallery_each_fn each, void *user) {
+    return gallery_each_from(g, 0, embeddings, each, user);
+}
+
+int gallery_each_from(gallery *g, uint64_t from, bool embeddings, gallery_each_fn each,
+                      void *user) {
     MDB_txn *txn;
     MDB_cursor *cursor = NULL;
     MDB_val value;
@@ -460,7 +517,8 @@ int gallery_each(gallery *g, bool embeddings, gallery_each_fn each, void *user) 
     GALLERY_TRY(gallery_read_begin(g, &txn));
     int status = GALLERY_OK;
     size_t floats = embeddings ? GALLERY_BLOCK_CAPACITY * (size_t)g->meta.setup.dim : 0;
-    struct listing l = {.embeddings = floats ? malloc(floats * sizeof(float)) : NULL,
+    struct listing l = {.from = from,
+                        .embeddings = floats ? malloc(floats * sizeof(float)) : NULL,
                         .text = malloc(GALLERY_PROPERTIES_MAX_BYTES + 1)};
     if (!l.text || (floats && !l.embeddings)) {
         status = gallery_fail_memory(g->ctx, floats * sizeof(float));
@@ -468,14 +526,12 @@ int gallery_each(gallery *g, bool embeddings, gallery_each_fn each, void *user) 
     }
     int rc = mdb_cursor_open(txn, g->blocks_db, &cursor);
     if (rc) status = gallery_fail_store(g, rc);
-    for (bool more = !rc; more;) {
+    if (!rc) status = seek_block(g, cursor, from, &id, &value);
+    while (status == GALLERY_OK) {
+        GALLERY_GO(list_block(g, txn, id, &value, &l, each, user));
         status = gallery_cursor_get(g, cursor, MDB_NEXT, &id, &value);
-        if ((more = status == GALLERY_OK)) {
-            status = list_block(g, txn, id, &value, &l, each, user);
-            more = status == GALLERY_OK;
-        } else if (status == GALLERY_END)
-            status = GALLERY_OK;
     }
+    if (status == GALLERY_END) status = GALLERY_OK;
 done:
     if (cursor) mdb_cursor_close(cursor);
     gallery_read_end(g, txn);

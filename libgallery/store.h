@@ -52,6 +52,12 @@ int gallery_open_writer(gallery_context *ctx, const char *path, const gallery_se
                         gallery **g);
 void gallery_close(gallery *g);
 
+/* Makes a new gallery for writing that nobody else sees before gallery_publish puts it in its
+ * place, whole; closed without that, it is gone. GALLERY_EEXIST if something has that name. */
+int gallery_open_new(gallery_context *ctx, const char *path, const gallery_setup *setup,
+                     gallery **g);
+int gallery_publish(gallery *g);
+
 /* Moves a reader to the newest snapshot; a writer always works on the newest. */
 int gallery_renew(gallery *g);
 
@@ -105,5 +111,8 @@ int gallery_verify(gallery *g, FILE *report, gallery_progress_fn progress, void 
  * early when it returns non-zero, and returns GALLERY_END then. */
 typedef int (*gallery_each_fn)(void *user, const gallery_point *point, const float *embedding);
 int gallery_each(gallery *g, bool embeddings, gallery_each_fn each, void *user);
+
+/* The same from the first point on whose id is not less than `from`. */
+int gallery_each_from(gallery *g, uint64_t from, bool embeddings, gallery_each_fn each, void *user);
 
 #endif

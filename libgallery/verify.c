@@ -50,8 +50,7 @@ static int find(struct audit *a, MDB_dbi db, uint64_t id, MDB_val *value) {
 }
 
 static void audit_embeddings(struct audit *a, uint64_t id, const struct gallery_block *b) {
-    /* float16 rounds each number to 2^-11 of itself, or on its finest grid to 2^-25. */
-    double tolerance = b->dtype == GALLERY_F16 ? 1e-3 + sqrt(b->dim) * 0x1p-25 : 2e-4;
+    double tolerance = gallery_unit_tolerance(&a->g->meta.setup);
     gallery_block_embeddings(a->g, b, 0, b->count, a->x);
     for (size_t i = 0; i < b->count; i++) {
         double sum = 0;
