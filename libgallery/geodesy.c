@@ -15,20 +15,38 @@ static int64_t to_units(double deg) {
     return (int64_t)(v < 0 ? v - 0.5 : v + 0.5);
 }
 
+/* The canonical form in units. */
+static bool canonical_units(double lon_deg, double lat_deg, int64_t *lon, int64_t *lat) {
+    if (!(fabs(lat_deg) <= 90 && fabs(lon_deg) <= 360)) return false; /* NaN too */
+    *lon = to_units(lon_deg);
+    *lat = to_units(lat_deg);
+    if (*lon < -HALF_TURN) *lon += 2 * HALF_TURN;
+    if (*lon >= HALF_TURN) *lon -= 2 * HALF_TURN;
+    if (*lat == QUARTER_TURN || *lat == -QUARTER_TURN) *lon = 0;
+    return true;
+}
+
+static uint64_t id_of_units(int64_t lon, int64_t lat) {
+    return gallery_curve_encode((uint32_t)(lon + HALF_TURN), (uint32_t)(lat + QUARTER_TURN));
+}
+
 bool gallery_canonical(double *lon_deg, double *lat_deg) {
-    if (!(fabs(*lat_deg) <= 90 && fabs(*lon_deg) <= 360)) return false; /* NaN too */
-    int64_t lon = to_units(*lon_deg), lat = to_units(*lat_deg);
-    if (lon < -HALF_TURN) lon += 2 * HALF_TURN;
-    if (lon >= HALF_TURN) lon -= 2 * HALF_TURN;
-    if (lat == QUARTER_TURN || lat == -QUARTER_TURN) lon = 0;
+    int64_t lon, lat;
+    if (!canonical_units(*lon_deg, *lat_deg, &lon, &lat)) return false;
     *lon_deg = (double)lon / UNITS;
     *lat_deg = (double)lat / UNITS;
     return true;
 }
 
 uint64_t gallery_point_id(double lon_deg, double lat_deg) {
-    return gallery_curve_encode((uint32_t)(to_units(lon_deg) + HALF_TURN),
-                                (uint32_t)(to_units(lat_deg) + QUARTER_TURN));
+    return id_of_units(to_units(lon_deg), to_units(lat_deg));
+}
+
+bool gallery_point_locate(double lon_deg, double lat_deg, uint64_t *id) {
+    int64_t lon, lat;
+    if (!canonical_units(lon_deg, lat_deg, &lon, &lat)) return false;
+    *id = id_of_units(lon, lat);
+    return true;
 }
 
 bool gallery_point_from_id(uint64_t id, double *lon_deg, double *lat_deg) {

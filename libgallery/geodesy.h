@@ -22,6 +22,9 @@ bool gallery_canonical(double *lon_deg, double *lat_deg);
  * degrees, so that sorting by id sorts by neighbourhood. One to one. */
 uint64_t gallery_point_id(double lon_deg, double lat_deg);
 
+/* Both at once: the id of the canonical form of a coordinate. */
+bool gallery_point_locate(double lon_deg, double lat_deg, uint64_t *id);
+
 /* The inverse of gallery_point_id; false for a number that is no point's id. */
 bool gallery_point_from_id(uint64_t id, double *lon_deg, double *lat_deg);
 

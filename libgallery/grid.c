@@ -1,6 +1,7 @@
 #include "grid.h"
 #include "context.h"
 #include "geodesy.h"
+#include "order.h"
 #include "sample.h"
 #include "seen.h"
 #include "source.h"
@@ -20,8 +21,10 @@ struct part { /* a point, a line, or a polygon */
 struct gallery_grid {
     gallery_context *ctx;
     gallery_grid_setup setup;
-    gallery_seen seen;
+    gallery_seen seen;    /* unsorted */
+    gallery_order *order; /* sorted */
     gallery_grid_counts *counts;
+    unsigned long long made, handed_on; /* points in all */
 
     /* the feature at hand: its vertices, where rings end counted from their part's first vertex */
     const char *place;
@@ -57,6 +60,9 @@ static int check_setup(gallery_context *ctx, const gallery_grid_setup *setup) {
         !(setup->spacing_m >= GALLERY_GRID_LEAST_M && setup->spacing_m <= GALLERY_GRID_MOST_M))
         return gallery_fail(ctx, GALLERY_EUSAGE, "a spacing of %g m is not between %g and %g",
                             setup->spacing_m, GALLERY_GRID_LEAST_M, GALLERY_GRID_MOST_M);
+    if (setup->shard > setup->shards || (setup->shards && !setup->shard))
+        return gallery_fail(ctx, GALLERY_EUSAGE, "there is no shard %u of %u", setup->shard,
+                            setup->shards);
     for (const char *const *name = setup->keep; name && *name; name++) {
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
             if (!strcmp(*name, own[i]))
@@ -77,12 +83,13 @@ int gallery_grid_open(gallery_context *ctx, const gallery_grid_setup *setup, gal
     grid->ctx = ctx;
     grid->setup = *setup;
     *out = grid;
-    return GALLERY_OK;
+    return setup->sorted ? gallery_order_open(ctx, 0, &grid->order) : GALLERY_OK;
 }
 
 void gallery_grid_close(gallery_grid *grid) {
     if (!grid) return;
     gallery_seen_free(&grid->seen);
+    gallery_order_close(grid->order);
     free(grid->xy);
     free(grid->ends);
     free(grid->parts);
@@ -121,58 +128,99 @@ static int set_constant(gallery_grid *grid, const char *source, json_t *kept) {
     json_decref(object);
     if (!ok || grid->constant.failed) return gallery_fail_memory(grid->ctx, strlen(source));
     grid->constant.at[0] = ',';
-    return reserve(grid->ctx, &grid->text, &grid->text_room, PREFIX_MAX + grid->constant.length + 1,
-                   1);
+    if (!grid->order) return GALLERY_OK;
+    return gallery_order_text(grid->order, grid->constant.at, grid->constant.length);
 }
 
-/* Degrees from north in hundredths, without zeros at the end. */
-static size_t write_heading(double azimuth_deg, char *out) {
-    int h = (int)lround(azimuth_deg * 100), n = 0;
-    h = (h + 36000) % 36000;
-    char digits[8];
-    int count = 0, whole = h / 100, rest = h % 100;
-    do digits[count++] = (char)('0' + whole % 10);
-    while (whole /= 10);
-    while (count) out[n++] = digits[--count];
+/* --------------------------------------------------------------------- points */
+
+/* Degrees from north in hundredths, [0, 36000). */
+static uint32_t heading_of(double azimuth_deg) {
+    int h = (int)lround(azimuth_deg * 100) % 36000;
+    return (uint32_t)(h < 0 ? h + 36000 : h);
+}
+
+/* Without zeros at the end. */
+static size_t write_heading(uint32_t heading, char *out) {
+    size_t n = 0;
+    uint32_t whole = heading / 100, rest = heading % 100;
+    if (whole >= 100) out[n++] = (char)('0' + whole / 100);
+    if (whole >= 10) out[n++] = (char)('0' + whole / 10 % 10);
+    out[n++] = (char)('0' + whole % 10);
     if (rest) {
         out[n++] = '.';
         out[n++] = (char)('0' + rest / 10);
         if (rest % 10) out[n++] = (char)('0' + rest % 10);
     }
-    return (size_t)n;
+    return n;
 }
 
-static const char *point_properties(gallery_grid *grid, double azimuth_deg) {
+/* constant: as set_constant makes it. */
+static int write_properties(gallery_grid *grid, uint32_t heading, const char *constant,
+                            size_t length) {
     static const char *const begin[] = {"{\"kind\":\"point\"",
                                         "{\"kind\":\"road\",\"heading\":", "{\"kind\":\"area\""};
     enum kind kind = kind_wanted(grid);
     size_t n = strlen(begin[kind]);
+    GALLERY_TRY(reserve(grid->ctx, &grid->text, &grid->text_room, PREFIX_MAX + length + 1, 1));
     memcpy(grid->text, begin[kind], n);
-    if (kind == LINES) n += write_heading(azimuth_deg, grid->text + n);
-    memcpy(grid->text + n, grid->constant.at, grid->constant.length);
-    grid->text[n + grid->constant.length] = '\0';
-    return grid->text;
+    if (kind == LINES) n += write_heading(heading, grid->text + n);
+    memcpy(grid->text + n, constant, length);
+    grid->text[n + length] = '\0';
+    return GALLERY_OK;
 }
 
-static int take_point(void *user, double lon_deg, double lat_deg, double azimuth_deg) {
-    gallery_grid *grid = user;
-    gallery_point point = {.lon_deg = lon_deg, .lat_deg = lat_deg};
-    if (!gallery_canonical(&point.lon_deg, &point.lat_deg))
-        return gallery_fail(grid->ctx, GALLERY_EVALUE, "%s: %g, %g is not on the Earth",
-                            grid->place, lon_deg, lat_deg);
-    point.id = gallery_point_id(point.lon_deg, point.lat_deg);
+static int hand_on(gallery_grid *grid, const gallery_order_entry *entry) {
+    gallery_point point = {.id = entry->id};
+    gallery_point_from_id(entry->id, &point.lon_deg, &point.lat_deg);
+    GALLERY_TRY(write_properties(grid, entry->value, entry->text, entry->length));
+    point.properties = grid->text;
+    grid->handed_on++;
+    return grid->setup.take(grid->setup.user, &point);
+}
+
+/* Ground belongs to a shard in squares of 2^15 steps of 1e-7 degrees, 365 m: small enough that
+ * shards of a town are of a size, large enough that a shard's points are neighbours. */
+#define SHARD_SHIFT 30
+
+/* The squares are spread by SplitMix64's finaliser. */
+static bool in_shard(const gallery_grid *grid, uint64_t id) {
+    uint64_t x = (id >> SHARD_SHIFT) + UINT64_C(0x9e3779b97f4a7c15);
+    if (grid->setup.shards < 2) return true;
+    x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+    x ^= x >> 31;
+    return x % grid->setup.shards + 1 == grid->setup.shard;
+}
+
+static int take_unsorted(gallery_grid *grid, const gallery_order_entry *entry) {
     if (grid->setup.mode != GALLERY_GRID_POINTS) {
         bool repeated;
-        if (!gallery_seen_add(&grid->seen, point.id, &repeated))
-            return gallery_fail_memory(grid->ctx, sizeof point.id * grid->seen.count * 4);
+        if (!gallery_seen_add(&grid->seen, entry->id, &repeated))
+            return gallery_fail_memory(grid->ctx, sizeof entry->id * grid->seen.count * 4);
         if (repeated) {
             grid->counts->repeated++;
             return GALLERY_OK;
         }
     }
-    point.properties = point_properties(grid, azimuth_deg);
     grid->counts->points++;
-    return grid->setup.take(grid->setup.user, &point);
+    GALLERY_TRY(hand_on(grid, entry));
+    return grid->setup.limit && grid->handed_on >= grid->setup.limit ? GALLERY_END : GALLERY_OK;
+}
+
+static int take_point(void *user, double lon_deg, double lat_deg, double azimuth_deg) {
+    gallery_grid *grid = user;
+    gallery_order_entry entry;
+    if (!gallery_point_locate(lon_deg, lat_deg, &entry.id))
+        return gallery_fail(grid->ctx, GALLERY_EVALUE, "%s: %g, %g is not on the Earth",
+                            grid->place, lon_deg, lat_deg);
+    grid->made++;
+    if (!in_shard(grid, entry.id)) return GALLERY_OK;
+    entry.value = grid->setup.mode == GALLERY_GRID_ROADS ? heading_of(azimuth_deg) : 0;
+    if (grid->order) return gallery_order_add(grid->order, entry.id, entry.value);
+    entry.text = grid->constant.at;
+    entry.length = grid->constant.length;
+    return take_unsorted(grid, &entry);
 }
 
 /* ----------------------------------------------------------------- geometries */
@@ -251,7 +299,7 @@ static int sample_part(gallery_grid *grid, const struct part *part) {
     switch (grid->setup.mode) {
     case GALLERY_GRID_ROADS:
         return gallery_sample_line(xy, gallery_sample_compact(xy, ends[0]), spacing_m, take_point,
-                                   grid);
+                                   grid, &grid->counts->length_m);
     case GALLERY_GRID_AREA:
         return gallery_sample_area(grid->ctx, xy, ends, part->rings, spacing_m, take_point, grid);
     default: return ends[0] ? take_point(grid, xy[0], xy[1], 0) : GALLERY_OK;
@@ -312,6 +360,7 @@ static int read_features(gallery_grid *grid, gallery_source *source, const char 
             return status;
         }
         GALLERY_TRY(sample_feature(grid, path, &feature));
+        if (grid->setup.progress) grid->setup.progress(grid->setup.user, grid->made);
     }
 }
 
@@ -349,13 +398,14 @@ int gallery_grid_read(gallery_grid *grid, const char *path, gallery_grid_counts 
     gallery_grid_counts counts = {0};
     gallery_source *source = NULL;
     const char *name = strcmp(path, "-") ? path : "standard input";
+    unsigned long long made = grid->made;
     grid->counts = &counts;
     memset(grid->found, 0, sizeof grid->found);
     int status = set_constant(grid, path, NULL);
     if (status != GALLERY_OK) goto done;
     GALLERY_GO(gallery_source_open(grid->ctx, path, &grid->setup, &source));
     GALLERY_GO(read_features(grid, source, path));
-    if (!counts.points && !counts.repeated)
+    if (grid->made == made)
         status = fail_empty(grid, name, &counts, gallery_source_filtered(source));
 done:
     gallery_source_close(source);
@@ -368,6 +418,40 @@ done:
         total->broken += counts.broken;
         total->points += counts.points;
         total->repeated += counts.repeated;
+        total->length_m += counts.length_m;
     }
     return status;
+}
+
+/* -------------------------------------------------------------------- finishing */
+
+static int count_points(gallery_grid *grid, bool unique, unsigned long long *count) {
+    gallery_order_entry entry;
+    int status;
+    GALLERY_TRY(gallery_order_begin(grid->order, unique));
+    for (*count = 0; (status = gallery_order_next(grid->order, &entry)) == GALLERY_OK;) ++*count;
+    return status == GALLERY_END ? GALLERY_OK : status;
+}
+
+/* Of the points in order, number `at` of `count`, one in each of `limit` stretches of the same
+ * length. */
+static bool in_limit(unsigned long long limit, unsigned long long count, unsigned long long at) {
+    if (!limit || limit >= count) return true;
+    return (unsigned __int128)(at + 1) * limit / count > (unsigned __int128)at * limit / count;
+}
+
+int gallery_grid_finish(gallery_grid *grid, gallery_grid_counts *counts) {
+    bool unique = grid->setup.mode != GALLERY_GRID_POINTS;
+    unsigned long long count = 0, limit = grid->setup.limit;
+    gallery_order_entry entry;
+    int status;
+    if (!grid->order) return GALLERY_OK;
+    if (limit) GALLERY_TRY(count_points(grid, unique, &count));
+    GALLERY_TRY(gallery_order_begin(grid->order, unique));
+    unsigned long long at = 0;
+    for (; (status = gallery_order_next(grid->order, &entry)) == GALLERY_OK; at++)
+        if (in_limit(limit, count, at)) GALLERY_TRY(hand_on(grid, &entry));
+    if (counts) counts->points += grid->handed_on;
+    if (counts) counts->repeated += gallery_order_count(grid->order) - at;
+    return status == GALLERY_END ? GALLERY_OK : status;
 }

@@ -1,9 +1,10 @@
 /* grid.h - points for a gallery from geographic sources: lines, polygons, points.
  *
  * Sources are vector files of any format in GDAL that is safe to open, in any CRS, or "-":
- * newline-delimited GeoJSON on standard input. Everything streams: a point is handed on before the
- * next feature is read, and memory does not grow with the source (GDAL's own buffers apart; a
- * GeoJSON file up to 200 MB is held by GDAL).
+ * newline-delimited GeoJSON on standard input. Memory does not grow with the source (GDAL's own
+ * buffers apart; a GeoJSON file up to 200 MB is held by GDAL): points that are to be sorted and do
+ * not fit in GALLERY_ORDER_MEMORY go to a temporary file in TMPDIR. Points that are not sorted are
+ * handed on before the next feature is read.
  */
 #ifndef GALLERY_GRID_H
 #define GALLERY_GRID_H
@@ -28,6 +29,9 @@ typedef int (*gallery_grid_fn)(void *user, const gallery_point *point);
 /* Told about each feature that is left out because it is broken; message names it. */
 typedef void (*gallery_grid_problem_fn)(void *user, const char *message);
 
+/* Called after each feature with the number of points that all features have made. */
+typedef void (*gallery_grid_progress_fn)(void *user, unsigned long long points);
+
 /* The OpenStreetMap classes that cars drive on: not `service`, which is mostly driveways and car
  * parks, nor `track`. */
 #define GALLERY_GRID_DRIVABLE                                                                \
@@ -42,9 +46,13 @@ typedef struct gallery_grid_setup {
     const char *highway;       /* values of `highway`, "any", "all"; NULL: see gallery_grid_read */
     const char *const *layers; /* names, NULL at the end; NULL: all, of OSM the one that suits */
     const char *const *keep;   /* fields that become properties, NULL at the end; NULL */
-    bool allow_net;            /* remote files, and VRT files, which can point anywhere */
+    bool sorted;              /* hand the points on in gallery_grid_finish, in order of their ids */
+    unsigned long long limit; /* hand on no more points than these; 0: all */
+    unsigned shard, shards; /* hand on the points of part `shard` of `shards`, from 1; 0, 0: all */
+    bool allow_net;         /* remote files, and VRT files, which can point anywhere */
     gallery_grid_fn take;
-    gallery_grid_problem_fn problem; /* NULL: the first broken feature stops the reading */
+    gallery_grid_progress_fn progress; /* NULL: nobody asks */
+    gallery_grid_problem_fn problem;   /* NULL: the first broken feature stops the reading */
     void *user;
 } gallery_grid_setup;
 
@@ -55,7 +63,8 @@ typedef struct gallery_grid_counts {
     unsigned long long no_geometry; /* that had none, or an empty one: left out */
     unsigned long long broken;      /* that were left out with a message */
     unsigned long long points;      /* handed on */
-    unsigned long long repeated;    /* not handed on: the same coordinate came before */
+    unsigned long long repeated;    /* not handed on: another has the same coordinate */
+    double length_m;                /* of the lines that were used */
 } gallery_grid_counts;
 
 typedef struct gallery_grid gallery_grid;
@@ -64,9 +73,10 @@ typedef struct gallery_grid gallery_grid;
 int gallery_grid_open(gallery_context *ctx, const gallery_grid_setup *setup, gallery_grid **grid);
 void gallery_grid_close(gallery_grid *grid);
 
-/* Reads one source to its end and hands on its points. Several sources may follow one another: a
- * coordinate that lines or polygons made is handed on once in all of them (exactly, as long as
- * there are fewer than 50 million points; beyond that, a repetition may come through).
+/* Reads one source to its end and hands on its points, or keeps them for gallery_grid_finish.
+ * Several sources may follow one another: a coordinate that lines or polygons made is handed on
+ * once in all of them (unsorted: exactly, as long as there are fewer than 50 million points;
+ * beyond that, a repetition may come through). GALLERY_END: the limit is reached (unsorted).
  *
  * Of OSM extracts only the ways in GALLERY_GRID_DRIVABLE make roads, unless setup->highway says
  * otherwise: "any" takes all with a `highway` tag, "all" every line.
@@ -75,5 +85,12 @@ void gallery_grid_close(gallery_grid *grid);
  * one point. GALLERY_EFORMAT, GALLERY_EIO: cannot be read. The message names the source, layer and
  * feature. counts, which may be NULL, are added to. */
 int gallery_grid_read(gallery_grid *grid, const char *path, gallery_grid_counts *counts);
+
+/* After the last source: hands on the points in order of their ids, if setup->sorted. Which points,
+ * and their bytes, depend neither on the order of the sources nor on that of their features: of the
+ * points of lines at one coordinate, the one with the smallest heading stays, then the one with the
+ * smallest text of properties. The limit keeps the points that are evenly spaced in this order. To
+ * counts, which may be NULL, adds points and repeated. */
+int gallery_grid_finish(gallery_grid *grid, gallery_grid_counts *counts);
 
 #endif

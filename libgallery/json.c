@@ -127,6 +127,32 @@ static size_t format_fixed7(long long units, char *out) {
     return length;
 }
 
+/* Two digits at a time, from the end; returns where they begin. */
+static char *put_digits(unsigned value, int pairs, char *end) {
+    static const char digits[] = "00010203040506070809101112131415161718192021222324"
+                                 "25262728293031323334353637383940414243444546474849"
+                                 "50515253545556575859606162636465666768697071727374"
+                                 "75767778798081828384858687888990919293949596979899";
+    for (; pairs > 0; pairs--, value /= 100) memcpy(end -= 2, digits + 2 * (value % 100), 2);
+    return end;
+}
+
+size_t gallery_json_degrees(double value, char out[GALLERY_JSON_NUMBER_MAX]) {
+    char text[16], *end = text + 13; /* -dddd.ddddddd */
+    long long units = llrint(value * 1e7);
+    unsigned long long all =
+        units < 0 ? 0ULL - (unsigned long long)units : (unsigned long long)units;
+    unsigned whole = (unsigned)(all / 10000000), rest = (unsigned)(all % 10000000);
+    put_digits(rest, 4, end); /* the first of eight digits is a zero: the point's place */
+    char *from = put_digits(whole, 2, text + 5);
+    text[5] = '.';
+    while (*from == '0' && from < text + 4) from++;
+    while (end[-1] == '0' && end > text + 7) end--;
+    if (units < 0) *--from = '-';
+    memcpy(out, from, (size_t)(end - from));
+    return (size_t)(end - from);
+}
+
 static size_t format_shortest(double value, char *out) {
     int length = 0;
     for (int digits = 15; digits <= 17; digits++) {

@@ -24,6 +24,10 @@ void gallery_text_add_json(gallery_text *text, json_t *value);
 #define GALLERY_JSON_NUMBER_MAX 32
 size_t gallery_json_number(double value, char out[GALLERY_JSON_NUMBER_MAX]);
 
+/* A finite coordinate in degrees, in [-360, 360], rounded to 7 decimals: as gallery_json_number
+ * would write it, in less time. */
+size_t gallery_json_degrees(double value, char out[GALLERY_JSON_NUMBER_MAX]);
+
 /* Rounds to decimals (0 to 9) after the point; -0 becomes 0. */
 double gallery_json_round(double value, int decimals);
 

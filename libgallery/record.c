@@ -363,28 +363,48 @@ int gallery_record_write(gallery_context *ctx, const gallery_record *record, FIL
     return status;
 }
 
-static char *copy_word(char *at, const char *word) {
-    size_t n = strlen(word);
+static char *copy_word(char *at, const char *word, size_t n) {
     memcpy(at, word, n);
     return at + n;
 }
+#define COPY_LITERAL(at, text) copy_word(at, text, sizeof(text) - 1)
+
+/* Two digits for each byte. */
+static char *put_id(char *at, uint64_t id) {
+    static const char hex[] = "0123456789abcdef";
+    for (int shift = 60; shift >= 0; shift -= 4) *at++ = hex[id >> shift & 15];
+    return at;
+}
+
+/* The line is put together before it goes to the stream, which locks at each call. */
+#define POINT_LINE 1024
 
 int gallery_point_write(gallery_context *ctx, const gallery_point *point, FILE *out, bool flush) {
-    static const char hex[] = "0123456789abcdef";
-    char head[256], *at = head;
+    char line[POINT_LINE], *at = line;
     const char *more =
-        point->properties && strcmp(point->properties, "{}") ? point->properties : NULL;
-    if (!isfinite(point->lon_deg) || !isfinite(point->lat_deg))
-        return gallery_fail(ctx, GALLERY_EVALUE, "a point's coordinates are not finite");
-    at = copy_word(at, "{\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[");
-    at += gallery_json_number(gallery_json_round(point->lon_deg, 7), at);
+        point->properties && strcmp(point->properties, "{}") ? point->properties : "";
+    size_t length = strlen(more);
+    if (!(fabs(point->lon_deg) <= 360) || !(fabs(point->lat_deg) <= 360))
+        return gallery_fail(ctx, GALLERY_EVALUE, "a point's coordinates are no numbers of degrees");
+    at = COPY_LITERAL(at,
+                      "{\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[");
+    at += gallery_json_degrees(point->lon_deg, at);
     *at++ = ',';
-    at += gallery_json_number(gallery_json_round(point->lat_deg, 7), at);
-    at = copy_word(at, "]},\"properties\":{\"id\":\"");
-    for (int shift = 60; shift >= 0; shift -= 4) *at++ = hex[point->id >> shift & 15];
-    at = copy_word(at, more ? "\"," : "\"}");
-    bool ok = fwrite(head, 1, (size_t)(at - head), out) == (size_t)(at - head);
-    if (ok && more) ok = fputs(more + 1, out) != EOF; /* without its opening brace */
-    ok = ok && fwrite("}\n", 1, 2, out) == 2 && (!flush || !fflush(out));
+    at += gallery_json_degrees(point->lat_deg, at);
+    at = COPY_LITERAL(at, "]},\"properties\":{\"id\":\"");
+    at = put_id(at, point->id);
+    at = length ? COPY_LITERAL(at, "\",") : COPY_LITERAL(at, "\"}");
+    if (length) more++, length--; /* without its opening brace */
+    bool ok = true;
+    if (length > (size_t)(line + sizeof line - at) - 2) {
+        ok = fwrite(line, 1, (size_t)(at - line), out) == (size_t)(at - line) &&
+             fwrite(more, 1, length, out) == length;
+        at = line;
+    } else {
+        at = copy_word(at, more, length);
+    }
+    at = COPY_LITERAL(at, "}\n");
+    ok = ok && fwrite(line, 1, (size_t)(at - line), out) == (size_t)(at - line) &&
+         (!flush || !fflush(out));
     return ok ? GALLERY_OK : gallery_fail_errno(ctx, "cannot write");
 }

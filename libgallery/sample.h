@@ -15,10 +15,11 @@ typedef int (*gallery_sample_fn)(void *user, double lon_deg, double lat_deg, dou
 size_t gallery_sample_compact(double *xy, size_t n);
 
 /* Points every spacing_m along the geodesics that join the n vertices, counted from the first over
- * all of them, and the last vertex. The azimuth is the line's at the point, as geodesic.h has it:
- * from -180 to 180. Less than two vertices make no point. */
+ * all of them, and the last vertex. The azimuth is the line's at the point, degrees from north; it
+ * and the longitude may be a turn off what is usual. Less than two vertices make no point.
+ * *length_m, which may be NULL, is increased by the line's length, once it is walked. */
 int gallery_sample_line(const double *xy, size_t n, double spacing_m, gallery_sample_fn take,
-                        void *user);
+                        void *user, double *length_m);
 
 /* The points of the global grid that lie inside a polygon, row by row from the south. ends[i] is
  * where ring i ends in xy; the order and direction of the rings do not matter (even-odd rule).

@@ -3,10 +3,26 @@
 #include "libgallery/grid.h"
 #include "libgallery/record.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROADS = 256, AREA, POINTS, WHERE, S_SRS, HIGHWAY, KEEP, ALLOW_NET, SKIP_ERRORS };
+enum {
+    ROADS = 256,
+    AREA,
+    POINTS,
+    WHERE,
+    S_SRS,
+    HIGHWAY,
+    KEEP,
+    ALLOW_NET,
+    SKIP_ERRORS,
+    LIMIT,
+    SHARD,
+    UNSORTED,
+    DRY_RUN,
+    JSON
+};
 
 static const struct cli_option options[] = {
     {ROADS, "roads", "M", "a point every M metres along lines, and at both ends"},
@@ -17,6 +33,11 @@ static const struct cli_option options[] = {
     {S_SRS, "s_srs", "SRS", "reference system of the sources, in place of their own"},
     {HIGHWAY, "highway", "LIST", "only roads whose `highway` is in LIST, or any, or all lines"},
     {KEEP, "keep", "FIELDS", "fields that become properties, between commas"},
+    {LIMIT, "limit", "N", "no more than N points, evenly thinned along the curve"},
+    {SHARD, "shard", "I/N", "only the points of part I of N of the ground"},
+    {UNSORTED, "unsorted", NULL, "points as they come, not in the order of a curve"},
+    {DRY_RUN, "dry-run", NULL, "print counts and lengths only"},
+    {JSON, "json", NULL, "with --dry-run: as JSON"},
     {ALLOW_NET, "allow-net", NULL, "let GDAL read remote and virtual sources"},
     {SKIP_ERRORS, "skip-errors", NULL, "leave broken features out, and end with status 3"},
     {0}};
@@ -36,7 +57,9 @@ struct job {
     gallery_context *ctx;
     struct cli_output out;
     struct cli_progress progress;
-    unsigned long long points, broken;
+    unsigned long long points;
+    gallery_grid_counts counts; /* of all sources */
+    bool dry_run, json;
 };
 
 /* Copies the n characters. */
@@ -72,6 +95,16 @@ static void add_fields(struct job *job, const char *list) {
     }
 }
 
+static void set_shard(struct job *job, const char *arg) {
+    char text[16];
+    size_t n = strcspn(arg, "/");
+    if (!arg[n] || n >= sizeof text) cli_usage(&job->c, "--shard: '%s' is not I/N, as in 2/8", arg);
+    memcpy(text, arg, n);
+    text[n] = '\0';
+    job->setup.shards = (unsigned)cli_integer(&job->c, "--shard", arg + n + 1, 1, 1000000);
+    job->setup.shard = (unsigned)cli_integer(&job->c, "--shard", text, 1, job->setup.shards);
+}
+
 static void take_option(struct job *job, int key, const char *arg) {
     gallery_grid_setup *s = &job->setup;
     switch (key) {
@@ -84,24 +117,38 @@ static void take_option(struct job *job, int key, const char *arg) {
     case HIGHWAY: s->highway = arg; break;
     case KEEP: add_fields(job, arg); break;
     case ALLOW_NET: s->allow_net = true; break;
+    case LIMIT:
+        s->limit = (unsigned long long)cli_integer(&job->c, "--limit", arg, 1, LONG_MAX);
+        break;
+    case SHARD: set_shard(job, arg); break;
+    case UNSORTED: s->sorted = false; break;
+    case DRY_RUN: job->dry_run = true; break;
+    case JSON: job->json = true; break;
     }
 }
 
 static int write_point(void *user, const gallery_point *point) {
     struct job *job = user;
-    cli_progress_show(&job->progress, ++job->points, 0);
-    return gallery_point_write(job->ctx, point, job->out.file, job->out.flush);
+    job->points++;
+    if (job->dry_run) return GALLERY_OK;
+    return gallery_point_write(job->ctx, point, job->out.file, false);
+}
+
+/* A reader of a pipe gets a feature's points before the next feature is read. */
+static void show_progress(void *user, unsigned long long points) {
+    struct job *job = user;
+    cli_progress_show(&job->progress, points, 0);
+    if (job->out.flush) fflush(job->out.file);
 }
 
 static void report_broken(void *user, const char *message) {
-    struct job *job = user;
-    cli_error(&job->c, "%s", message);
-    job->broken++;
+    cli_error(&((struct job *)user)->c, "%s", message);
 }
 
 static void parse(struct job *job, int argc, char **argv) {
     const char *arg;
     bool skip = false;
+    job->setup.sorted = true;
     cli_start(&job->c, &spec, argc, argv, NULL);
     for (int key; (key = cli_next(&job->c, &arg));) {
         take_option(job, key, arg);
@@ -111,10 +158,12 @@ static void parse(struct job *job, int argc, char **argv) {
     if (!s->mode) cli_usage(&job->c, "one of --roads M, --area M and --points is needed");
     if (s->highway && s->mode != GALLERY_GRID_ROADS)
         cli_usage(&job->c, "--highway has no effect without --roads");
+    if (job->json && !job->dry_run) cli_usage(&job->c, "--json has no effect without --dry-run");
     if (!job->c.argc) cli_usage(&job->c, "no source: name a file, or - for standard input");
     s->layers = (const char *const *)job->layers;
     s->keep = (const char *const *)job->keep;
     s->take = write_point;
+    s->progress = show_progress;
     s->problem = skip ? report_broken : NULL;
     s->user = job;
 }
@@ -131,6 +180,37 @@ static void warn_left_out(const struct job *job, const char *path,
                  counts->no_geometry, counts->features);
 }
 
+static void print_counts(const struct job *job) {
+    const gallery_grid_counts *n = &job->counts;
+    const struct {
+        const char *name;
+        unsigned long long count;
+    } lines[] = {{"features", n->features},       {"used", n->used},     {"other", n->other},
+                 {"no_geometry", n->no_geometry}, {"broken", n->broken}, {"points", n->points},
+                 {"repeated", n->repeated}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        fprintf(stdout, job->json ? "%s\"%s\":%llu" : "%s%-12s%14llu\n",
+                !job->json ? ""
+                : i        ? ","
+                           : "{",
+                lines[i].name, lines[i].count);
+    if (job->json)
+        fprintf(stdout, ",\"length_m\":%.3f}\n", n->length_m);
+    else if (job->setup.mode == GALLERY_GRID_ROADS)
+        fprintf(stdout, "%-12s%18.3f\n", "length_m", n->length_m);
+}
+
+static void add_counts(gallery_grid_counts *total, const gallery_grid_counts *n) {
+    total->features += n->features;
+    total->used += n->used;
+    total->other += n->other;
+    total->no_geometry += n->no_geometry;
+    total->broken += n->broken;
+    total->points += n->points;
+    total->repeated += n->repeated;
+    total->length_m += n->length_m;
+}
+
 static int read_sources(struct job *job) {
     gallery_grid *grid;
     int status = gallery_grid_open(job->ctx, &job->setup, &grid);
@@ -138,32 +218,42 @@ static int read_sources(struct job *job) {
         gallery_grid_counts counts = {0};
         status = gallery_grid_read(grid, job->c.argv[i], &counts);
         if (status == GALLERY_OK) warn_left_out(job, job->c.argv[i], &counts);
+        add_counts(&job->counts, &counts);
     }
+    if (status == GALLERY_OK) status = gallery_grid_finish(grid, &job->counts);
     gallery_grid_close(grid);
-    return status;
+    return status == GALLERY_END ? GALLERY_OK : status; /* --limit and --unsorted */
+}
+
+/* A pipe takes what comes at once; the default would be 4 KiB. */
+#define BUFFER ((size_t)256 << 10)
+
+static int run(struct job *job) {
+    if (job->dry_run) job->c.output = NULL;
+    if (!cli_output_open(&job->c, &job->out)) return CLI_FAILED;
+    setvbuf(job->out.file, NULL, _IOFBF, BUFFER);
+    cli_progress_start(&job->c, &job->progress, "points");
+    int result = CLI_FAILED, status = read_sources(job);
+    cli_progress_end(&job->progress, job->points);
+    if (status == GALLERY_OK && job->dry_run) print_counts(job);
+    if (status != GALLERY_OK)
+        cli_error(&job->c, "%s", gallery_message(job->ctx));
+    else if (cli_output_commit(&job->c, &job->out))
+        result = job->counts.broken ? CLI_PARTIAL : CLI_DONE;
+    cli_output_abandon(&job->out);
+    return status == GALLERY_EUSAGE ? CLI_USAGE : result;
 }
 
 int main(int argc, char **argv) {
     struct job job = {0};
-    int result = CLI_FAILED;
     parse(&job, argc, argv);
-    int status = gallery_context_open(1, &job.ctx);
-    if (status != GALLERY_OK) {
+    int status = gallery_context_open(1, &job.ctx), result = CLI_FAILED;
+    if (status == GALLERY_OK)
+        result = run(&job);
+    else
         cli_error(&job.c, "%s", gallery_describe(status));
-        return CLI_FAILED;
-    }
-    if (cli_output_open(&job.c, &job.out)) {
-        cli_progress_start(&job.c, &job.progress, "points");
-        status = read_sources(&job);
-        cli_progress_end(&job.progress, job.points);
-        if (status != GALLERY_OK)
-            cli_error(&job.c, "%s", gallery_message(job.ctx));
-        else if (cli_output_commit(&job.c, &job.out))
-            result = job.broken ? CLI_PARTIAL : CLI_DONE;
-        cli_output_abandon(&job.out);
-    }
     gallery_context_close(job.ctx);
     free_list(job.layers);
     free_list(job.keep);
-    return status == GALLERY_EUSAGE ? CLI_USAGE : result;
+    return result;
 }

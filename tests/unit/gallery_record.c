@@ -96,6 +96,24 @@ TEST(numbers_round_to_decimals) {
     CHECK(gallery_json_round(1e300, 7) == 1e300);
 }
 
+/* The quick way for coordinates writes what the general one does. */
+TEST(degrees_are_numbers) {
+    static const double values[] = {
+        0,          -0.0,      1e-8, -1e-8, 1e-7,       -1e-7, 360,   -360, 180, -179.9999999999,
+        0.99999995, 9.9999999, -10,  100,   47.1200000, 5e-8,  1.5e-7};
+    char text[GALLERY_JSON_NUMBER_MAX + 1];
+    unsigned long long state = 1;
+    for (size_t i = 0; i < 300000; i++) {
+        state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+        double value = i < sizeof values / sizeof *values
+                           ? values[i]
+                           : (double)(state >> 11) / 9007199254740992.0 * 720 - 360;
+        if (i % 3 == 0) value = gallery_json_round(value, (int)(i % 8));
+        text[gallery_json_degrees(value, text)] = 0;
+        REQUIRE(!strcmp(text, number(gallery_json_round(value, 7))));
+    }
+}
+
 /* ---------------------------------------------------------------------- base64 */
 
 TEST(base64_matches_the_standard) {
@@ -451,6 +469,7 @@ int main(void) {
     if (gallery_context_open(1, &ctx)) return 1;
     RUN(numbers_are_short_and_exact);
     RUN(numbers_round_to_decimals);
+    RUN(degrees_are_numbers);
     RUN(base64_matches_the_standard);
     RUN(base64_is_strict);
     RUN(reader_accepts_the_ends_of_lines);

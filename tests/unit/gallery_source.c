@@ -8,6 +8,7 @@
 #include <cpl_error.h>
 #include <cpl_string.h>
 #include <gdal.h>
+#include <geodesic.h>
 #include <ogr_api.h>
 #include <ogr_srs_api.h>
 
@@ -63,6 +64,7 @@ static int read_twice(gallery_grid_setup setup, const char *path, int times) {
     if (gallery_context_open(1, &ctx)) return -1;
     int status = gallery_grid_open(ctx, &setup, &grid);
     for (int i = 0; i < times && !status; i++) status = gallery_grid_read(grid, path, &counts);
+    if (!status) status = gallery_grid_finish(grid, &counts);
     snprintf(message, sizeof message, "%s", gallery_message(ctx));
     gallery_grid_close(grid);
     gallery_context_close(ctx);
@@ -566,6 +568,62 @@ TEST(shapefile_of_stockholm) {
               got[i].lat < 59.3526);
 }
 
+/* ---------------------------------------------------------------------- order */
+
+/* Length of the lines of a layer that have a `highway`, by PROJ's inverse problem alone. */
+static double geod_length_m(const char *path, const char *name) {
+    struct geod_geodesic earth;
+    geod_init(&earth, GALLERY_WGS84_AXIS_M, GALLERY_WGS84_FLATTENING);
+    GDALDatasetH dataset = GDALOpenEx(path, GDAL_OF_VECTOR, NULL, NULL, NULL);
+    OGRLayerH layer = GDALDatasetGetLayerByName(dataset, name);
+    double sum_m = 0, length_m;
+    OGR_L_SetAttributeFilter(layer, "highway is not null");
+    for (OGRFeatureH feature; (feature = OGR_L_GetNextFeature(layer)); OGR_F_Destroy(feature)) {
+        OGRGeometryH line = OGR_F_GetGeometryRef(feature);
+        for (int i = 1; i < OGR_G_GetPointCount(line); i++) {
+            geod_inverse(&earth, OGR_G_GetY(line, i - 1), OGR_G_GetX(line, i - 1),
+                         OGR_G_GetY(line, i), OGR_G_GetX(line, i), &length_m, NULL, NULL);
+            sum_m += length_m;
+        }
+    }
+    GDALClose(dataset);
+    return sum_m;
+}
+
+TEST(the_length_of_roads_is_geods) {
+    const char *const files[][2] = {{OSM, "lines"}, {SHP, "edges"}};
+    for (int i = 0; i < 2; i++) {
+        if (access(files[i][0], R_OK)) SKIP("no ../shared");
+        CHECK(!read_source((gallery_grid_setup){.mode = GALLERY_GRID_ROADS, .highway = "any"},
+                           files[i][0]));
+        double length_m = geod_length_m(files[i][0], files[i][1]);
+        CHECK(length_m > 1e5);
+        CHECK_NEAR(counts.length_m / length_m, 1, 1e-9);
+    }
+}
+
+TEST(sorted_points_are_the_same) {
+    static const char *const crossing[] = {"LINESTRING (9.5 47.1, 9.51 47.1)",
+                                           "LINESTRING (9.51 47.1, 9.5 47.2)", NULL};
+    const char *path = make("crossing.gpkg", "GPKG", 4326, crossing);
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS, .spacing_m = 10};
+    CHECK(!read_twice(setup, path, 2));
+    unsigned long long points = counts.points, repeated = counts.repeated;
+    CHECK(points == got_count && points > 1000 && repeated == points + 2);
+    setup.sorted = true;
+    CHECK(!read_twice(setup, path, 2));
+    CHECK(counts.points == points && got_count == points && counts.repeated == repeated);
+    for (size_t i = 1; i < got_count; i++) CHECK(got[i - 1].id < got[i].id);
+    setup.limit = 7;
+    CHECK(!read_twice(setup, path, 2));
+    CHECK(counts.points == 7 && got_count == 7);
+    setup.sorted = false;
+    CHECK(read_twice(setup, path, 2) == GALLERY_END);
+    CHECK(got_count == 7);
+    setup.shard = 2;
+    CHECK(read_twice(setup, path, 1) == GALLERY_EUSAGE);
+}
+
 int main(void) {
     if (!mkdtemp(folder)) return 1;
     GDALAllRegister();
@@ -590,6 +648,8 @@ int main(void) {
     RUN(taker_stops_the_reading);
     RUN(osm_of_liechtenstein);
     RUN(shapefile_of_stockholm);
+    RUN(the_length_of_roads_is_geods);
+    RUN(sorted_points_are_the_same);
     CPLUnlinkTree(folder);
     return test_finish();
 }
