@@ -96,13 +96,13 @@ static void add_fields(struct job *job, const char *list) {
 }
 
 static void set_shard(struct job *job, const char *arg) {
-    char text[16];
     size_t n = strcspn(arg, "/");
-    if (!arg[n] || n >= sizeof text) cli_usage(&job->c, "--shard: '%s' is not I/N, as in 2/8", arg);
-    memcpy(text, arg, n);
-    text[n] = '\0';
+    if (!arg[n]) cli_usage(&job->c, "--shard: '%s' is not I/N, as in 2/8", arg);
+    char *part = strndup(arg, n);
+    if (!part) abort();
     job->setup.shards = (unsigned)cli_integer(&job->c, "--shard", arg + n + 1, 1, 1000000);
-    job->setup.shard = (unsigned)cli_integer(&job->c, "--shard", text, 1, job->setup.shards);
+    job->setup.shard = (unsigned)cli_integer(&job->c, "--shard", part, 1, job->setup.shards);
+    free(part);
 }
 
 static void take_option(struct job *job, int key, const char *arg) {
