@@ -117,6 +117,7 @@ static void audit_rows(struct audit *a, uint64_t id, const struct gallery_block 
     const char *wrong = gallery_rows_decode(value.mv_data, value.mv_size, b->count, &rows, &status);
     if (wrong) {
         note_block(a, status, id, wrong);
+        a->points += b->count; /* most likely: one damage is one line */
         return;
     }
     size_t visible = gallery_rows_visible(&rows);
@@ -157,6 +158,7 @@ static void audit_block(struct audit *a, uint64_t id, const MDB_val *value) {
         note_block(a, GALLERY_EFORMAT, id, wrong);
         return;
     }
+    audit_rows(a, id, &b);
     if (!gallery_block_sound(&b)) {
         note_block(a, GALLERY_ECHECKSUM, id, "does not match its checksum");
         return;
@@ -169,7 +171,6 @@ static void audit_block(struct audit *a, uint64_t id, const MDB_val *value) {
         a->last_id = ids[b.count - 1];
     audit_extent(a, id, &b);
     audit_embeddings(a, id, &b);
-    audit_rows(a, id, &b);
     audit_patch(a, id, &b);
 }
 

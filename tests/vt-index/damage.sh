@@ -16,6 +16,7 @@ flip VGBK 9000
 flip VGBK 70
 flip VGBK 8
 flip VGAT 30
+flip VGRW 24
 flip VGIX 40
 flip vidtag-gallery 24
 flip VGBK 9000
