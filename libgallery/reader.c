@@ -1,5 +1,5 @@
 /* reader.c - lines of a stream into records, within bounds. */
-#include "record.h"
+#include "reader.h"
 #include "context.h"
 
 #include <errno.h>
@@ -172,15 +172,29 @@ static int place_failure(gallery_reader *reader, int status, bool cut, bool whol
                         reason, help);
 }
 
-int gallery_reader_next(gallery_reader *reader, gallery_record **record) {
-    char *text = NULL;
-    size_t length = 0;
-    bool whole = false, cut = false;
-    *record = NULL;
+int gallery_reader_text(gallery_reader *reader, struct gallery_line *line) {
     do {
-        GALLERY_TRY(next_line(reader, &text, &length, &whole));
-        trim(&text, &length, reader->line == 1);
-    } while (!length);
-    int status = gallery_record_parse(reader->ctx, text, length, record, &cut);
-    return status == GALLERY_OK ? status : place_failure(reader, status, cut, whole);
+        GALLERY_TRY(next_line(reader, &line->text, &line->length, &line->whole));
+        trim(&line->text, &line->length, reader->line == 1);
+    } while (!line->length);
+    return GALLERY_OK;
+}
+
+int gallery_reader_parse(gallery_reader *reader, const struct gallery_line *line,
+                         gallery_record **record) {
+    bool cut = false;
+    int status = gallery_record_parse(reader->ctx, line->text, line->length, record, &cut);
+    return status == GALLERY_OK ? status : place_failure(reader, status, cut, line->whole);
+}
+
+int gallery_reader_refuse(gallery_reader *reader, const char *why) {
+    return gallery_fail(reader->ctx, GALLERY_EFORMAT, "%s:%llu: %s", reader->name, reader->line,
+                        why);
+}
+
+int gallery_reader_next(gallery_reader *reader, gallery_record **record) {
+    struct gallery_line line;
+    *record = NULL;
+    GALLERY_TRY(gallery_reader_text(reader, &line));
+    return gallery_reader_parse(reader, &line, record);
 }

@@ -21,7 +21,7 @@
 
 /* --------------------------------------------------------------------- stage */
 
-static int check_point(gallery *g, const gallery_point *p) {
+int gallery_check_point(gallery *g, const gallery_point *p) {
     double lon = p->lon_deg, lat = p->lat_deg;
     if (!gallery_canonical(&lon, &lat) || lon != p->lon_deg || lat != p->lat_deg)
         return gallery_fail(g->ctx, GALLERY_EVALUE, "%s: %.9g, %.9g is not a canonical coordinate",
@@ -105,7 +105,7 @@ int gallery_require_writer(gallery *g) {
 static int stage(gallery *g, const gallery_point *points, size_t n, bool hidden) {
     GALLERY_TRY(gallery_require_writer(g));
     for (size_t i = 0; i < n; i++) {
-        GALLERY_TRY(check_point(g, points + i));
+        GALLERY_TRY(gallery_check_point(g, points + i));
         GALLERY_TRY(check_tags(g, points + i));
     }
     struct staging s = {points, n, hidden};

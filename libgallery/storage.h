@@ -56,6 +56,9 @@ int gallery_write(gallery *g, gallery_work_fn work, void *user);
 
 int gallery_require_writer(gallery *g);
 
+/* GALLERY_EVALUE for what is no canonical point with its id. */
+int gallery_check_point(gallery *g, const gallery_point *point);
+
 /* As gallery_stage, but the points get no tag: embedded, they stay hidden. */
 int gallery_stage_hidden(gallery *g, const gallery_point *points, size_t n);
 

@@ -85,6 +85,7 @@ typedef bool (*gallery_progress_fn)(void *user, unsigned long long done, unsigne
 
 typedef struct gallery_changes {
     unsigned long long added, updated, unchanged;
+    unsigned long long removed; /* lost the tag: see gallery_sync_run, gallery_tag_remove */
 } gallery_changes;
 
 /* How many points gallery_embed_staged embeds at once and commits together: 4096 unless set.
@@ -97,6 +98,24 @@ void gallery_set_batch(gallery *g, size_t points);
  * all that was committed kept and the rest still staged. */
 int gallery_embed_staged(gallery *g, gallery_embed_fn embed, gallery_progress_fn progress,
                          void *user, gallery_changes *changes);
+
+/* A sync makes the points of a tag exactly those of an input. `open`, `add` each point of the input
+ * (canonical; its tags are ignored), `run`, `close`. Only `run` changes the gallery: it embeds what
+ * is new, hidden from readers and committed as it goes, then gives and takes the tag in one
+ * transaction; points without any tag left are dropped. An interrupted run loses at most a batch's
+ * embeddings: the same again goes on. The same input again writes nothing. GALLERY_EEMPTY for an
+ * input without points. memory: for sorting the input, 0 for 192 MiB; the rest goes to unnamed
+ * files beside the gallery. */
+typedef struct gallery_sync gallery_sync;
+int gallery_sync_open(gallery *g, const char *tag, size_t memory, gallery_sync **sync);
+int gallery_sync_add(gallery_sync *sync, const gallery_point *point);
+int gallery_sync_run(gallery_sync *sync, gallery_embed_fn embed, gallery_progress_fn progress,
+                     void *user, gallery_changes *changes);
+void gallery_sync_close(gallery_sync *sync);
+
+/* Takes a tag from all its points, in one transaction, and drops those without another one.
+ * GALLERY_EEMPTY if there is no such tag. */
+int gallery_tag_remove(gallery *g, const char *tag, gallery_changes *changes);
 
 /* Brings the index up to date: the patches of changed blocks only. *built: how many. GALLERY_END
  * if `progress` stopped it. */

@@ -1,6 +1,7 @@
 /* tags.c - the names of a gallery's tags: one small value beside the metadata. */
 #include "storage.h"
 #include "bytes.h"
+#include "utf8.h"
 
 #include <stdlib.h>
 
@@ -11,33 +12,13 @@ static const char tags_magic[4] = "VGTT", tags_key[] = "tags";
 
 /* ---------------------------------------------------------------------- names */
 
-/* Bytes of the UTF-8 sequence at the start, 0 if it is none (RFC 3629). */
-static size_t sequence_length(const unsigned char *s) {
-    static const struct {
-        unsigned char first, last, low, high; /* of the first byte, of the second */
-        size_t length;
-    } kinds[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-                 {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
-                 {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-                 {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-    if (*s < 0x80) return 1;
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        if (*s < kinds[k].first || *s > kinds[k].last) continue;
-        if (s[1] < kinds[k].low || s[1] > kinds[k].high) return 0;
-        for (size_t i = 2; i < kinds[k].length; i++)
-            if ((s[i] & 0xc0) != 0x80) return 0;
-        return kinds[k].length;
-    }
-    return 0;
-}
-
 const char *gallery_tag_wrong(const char *name) {
-    const unsigned char *s = (const unsigned char *)name;
+    const char *s = name, *end = s + strlen(s);
     if (!*s) return "a tag without a name";
-    if (strlen(name) > NAME_MAX_BYTES) return "a tag's name of more than 127 bytes";
+    if (end - s > NAME_MAX_BYTES) return "a tag's name of more than 127 bytes";
     for (size_t n; *s; s += n) {
-        if (*s < 0x20 || *s == 0x7f) return "a control character in a tag's name";
-        if (!(n = sequence_length(s))) return "a tag's name that is not UTF-8";
+        if ((unsigned char)*s < 0x20 || *s == 0x7f) return "a control character in a tag's name";
+        if (!(n = gallery_utf8_length(s, end))) return "a tag's name that is not UTF-8";
     }
     return NULL;
 }

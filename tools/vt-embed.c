@@ -1,7 +1,6 @@
 /* vt-embed - put points and their embeddings into a gallery. */
 #include "cli.h"
-#include "libgallery/geodesy.h"
-#include "libgallery/record.h"
+#include "libgallery/point_reader.h"
 #include "libgallery/store.h"
 #include "libinfer/model.h"
 
@@ -12,9 +11,11 @@
 #define STAGE_POINTS 8192 /* staged in one transaction */
 #define STAGE_BYTES ((size_t)16 << 20)
 
-enum { DTYPE = 256, BATCH, SKIP_ERRORS };
+enum { TAG = 256, SYNC, DTYPE, BATCH, SKIP_ERRORS };
 
 static const struct cli_option options[] = {
+    {TAG, "tag", "NAME", "put the points under this tag, whatever their records say"},
+    {SYNC, "sync", "NAME", "make the points of this tag exactly those of the input"},
     {DTYPE, "dtype", "TYPE", "f16 or f32, of a new gallery's embeddings (default: f16)"},
     {BATCH, "batch", "N", "points to embed at once and commit together (default: 4096)"},
     {SKIP_ERRORS, "skip-errors", NULL, "leave broken records out, and end with status 3"},
@@ -28,13 +29,16 @@ static const struct cli_spec spec = {.tool = "vt-embed",
 
 struct job {
     cli c;
+    const char *tag, *sync_tag;
     enum gallery_dtype dtype;
     size_t batch;
     bool skip_errors, embed_failed;
     infer *infer;
     infer_model *model;
     gallery_context *ctx;
-    gallery *g;            /* NULL until the first point: a wrong input makes no gallery */
+    gallery *g;         /* NULL until the first point: a wrong input makes no gallery */
+    gallery_sync *sync; /* with --sync */
+    gallery_point_input input;
     gallery_point *points; /* [STAGE_POINTS], of the next transaction */
     size_t n, bytes;
     unsigned long long read, skipped;
@@ -47,12 +51,17 @@ static void parse(struct job *job, int argc, char **argv) {
     cli_start(c, &spec, argc, argv, infer_blas_wanted_core());
     for (int key; (key = cli_next(c, &arg));) {
         if (key == SKIP_ERRORS) job->skip_errors = true;
+        if (key == TAG) job->tag = arg;
+        if (key == SYNC) job->sync_tag = arg;
         if (key == BATCH) job->batch = (size_t)cli_integer(c, "--batch", arg, 1, 1 << 20);
         if (key == DTYPE) {
             job->dtype = !strcmp(arg, "f16") ? GALLERY_F16 : !strcmp(arg, "f32") ? GALLERY_F32 : 0;
             if (!job->dtype) cli_usage(c, "--dtype: '%s' is neither f16 nor f32", arg);
         }
     }
+    if (job->tag && job->sync_tag) cli_usage(c, "--tag and --sync exclude each other");
+    if (job->sync_tag && job->skip_errors)
+        cli_usage(c, "--sync takes no --skip-errors: it would drop the points of broken records");
     cli_need_model(c);
     cli_need_gallery(c);
 }
@@ -82,57 +91,82 @@ static bool open_gallery(struct job *job) {
     memcpy(setup.location_id, info->location_id, sizeof setup.location_id);
     if (!fail(job, gallery_open_writer(job->ctx, job->c.gallery, &setup, &job->g))) return false;
     if (job->batch) gallery_set_batch(job->g, job->batch);
-    return true;
+    return !job->sync_tag || fail(job, gallery_sync_open(job->g, job->sync_tag, 0, &job->sync));
+}
+
+static void forget_points(struct job *job) {
+    for (size_t i = 0; i < job->n; i++) {
+        free((char *)(uintptr_t)job->points[i].properties);
+        free((uint16_t *)(uintptr_t)job->points[i].tags);
+    }
+    job->n = job->bytes = 0;
 }
 
 static bool stage(struct job *job) {
     bool ok = !job->n || fail(job, gallery_stage(job->g, job->points, job->n));
-    for (size_t i = 0; i < job->n; i++) free((char *)(uintptr_t)job->points[i].properties);
-    job->n = job->bytes = 0;
+    forget_points(job);
     return ok;
 }
 
-/* NULL, or why the record is no point for a gallery. */
-static const char *take(struct job *job, const gallery_record *record) {
-    static const char *const but[] = {"id", NULL};
-    gallery_point *p = job->points + job->n;
-    char *text;
-    if (gallery_record_kind(record) == GALLERY_RECORD_ERROR) return "an error record, not a point";
-    if (gallery_record_kind(record) == GALLERY_RECORD_END) return "an end record, not a point";
-    if (!gallery_record_point(record, &p->lon_deg, &p->lat_deg)) return "its geometry is no Point";
-    if (!gallery_canonical(&p->lon_deg, &p->lat_deg))
-        return "its coordinates are not longitude and latitude in degrees";
-    if (!gallery_record_properties(record, but, &text)) return "out of memory";
-    if (text && strlen(text) > GALLERY_PROPERTIES_MAX_BYTES) {
-        free(text);
-        return "its properties take more than 1 MiB";
+static int by_number(const void *a, const void *b) {
+    return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+/* The numbers of the point's tags, in order and each once; none without any names. */
+static bool number_tags(struct job *job, uint16_t **out, size_t *n) {
+    const char *const *names = job->tag ? &job->tag : job->input.names;
+    size_t names_n = job->tag ? 1 : job->input.names_n, kept = 0;
+    *out = names_n ? calloc(names_n, sizeof **out) : NULL;
+    if (names_n && !*out) {
+        cli_error(&job->c, "out of memory");
+        return false;
     }
-    p->id = gallery_point_id(p->lon_deg, p->lat_deg);
-    p->properties = text;
-    job->bytes += text ? strlen(text) : 0;
+    for (size_t i = 0; i < names_n; i++) {
+        if (*names[i] && !fail(job, gallery_tag_make(job->g, names[i], *out + i))) {
+            free(*out);
+            return false;
+        }
+    }
+    if (names_n) qsort(*out, names_n, sizeof **out, by_number);
+    for (size_t i = 0; i < names_n; i++)
+        if (!kept || (*out)[kept - 1] != (*out)[i]) (*out)[kept++] = (*out)[i];
+    *n = kept;
+    return true;
+}
+
+/* Keeps a point for the next transaction. */
+static bool keep(struct job *job) {
+    gallery_point *p = job->points + job->n;
+    const char *text = job->input.point.properties;
+    uint16_t *tags;
+    if (!number_tags(job, &tags, &p->tags_n)) return false;
+    *p = (gallery_point){.id = job->input.point.id,
+                         .lon_deg = job->input.point.lon_deg,
+                         .lat_deg = job->input.point.lat_deg,
+                         .properties = text ? strdup(text) : NULL,
+                         .tags = tags,
+                         .tags_n = p->tags_n};
     job->n++;
-    return NULL;
+    if (text && !p->properties) {
+        cli_error(&job->c, "out of memory");
+        return false;
+    }
+    job->bytes += text ? strlen(text) : 0;
+    return (job->n < STAGE_POINTS && job->bytes < STAGE_BYTES) || stage(job);
 }
 
 /* One record of the stream. *more: go on. */
 static bool read_one(struct job *job, gallery_reader *reader, bool *more) {
-    gallery_record *record = NULL;
-    int status = gallery_reader_next(reader, &record);
+    int status = gallery_point_next(job->ctx, reader, false, &job->input);
     *more = status != GALLERY_END;
     if (!*more) return true;
-    const char *wrong = status == GALLERY_OK ? take(job, record) : NULL;
-    gallery_record_free(record);
-    if (status == GALLERY_OK && !wrong) {
+    if (status == GALLERY_OK) {
         cli_progress_show(&job->progress, ++job->read, 0);
         if (!job->g && !open_gallery(job)) return false;
-        return (job->n < STAGE_POINTS && job->bytes < STAGE_BYTES) || stage(job);
+        return job->sync ? fail(job, gallery_sync_add(job->sync, &job->input.point)) : keep(job);
     }
-    if (wrong)
-        cli_error(&job->c, "%s:%llu: %s", gallery_reader_name(reader), gallery_reader_line(reader),
-                  wrong);
-    else
-        cli_error(&job->c, "%s", gallery_message(job->ctx));
-    if (!job->skip_errors || (status != GALLERY_OK && status != GALLERY_EFORMAT)) return false;
+    cli_error(&job->c, "%s", gallery_message(job->ctx));
+    if (!job->skip_errors || status != GALLERY_EFORMAT) return false;
     job->skipped++;
     return true;
 }
@@ -150,7 +184,7 @@ static bool read_all(struct job *job) {
     cli_progress_start(&job->c, &job->progress, "points read");
     if (!job->c.argc) ok = read_file(job, "-");
     for (int i = 0; ok && i < job->c.argc; i++) ok = read_file(job, job->c.argv[i]);
-    if (job->g) ok = stage(job) && ok; /* what came before an error is not lost */
+    if (job->g && !job->sync) ok = stage(job) && ok; /* what came before an error is not lost */
     cli_progress_end(&job->progress, job->read);
     if (ok && !job->read) {
         cli_error(&job->c, "no points: the input holds no usable record");
@@ -175,17 +209,19 @@ static void print_summary(const struct job *job, const gallery_changes *changes)
     if (job->c.progress == CLI_PROGRESS_JSON && !job->c.quiet)
         fprintf(stderr,
                 "{\"tool\":\"vt-embed\",\"added\":%llu,\"updated\":%llu,\"unchanged\":%llu,"
-                "\"skipped\":%llu}\n",
-                changes->added, changes->updated, changes->unchanged, job->skipped);
+                "\"removed\":%llu,\"skipped\":%llu}\n",
+                changes->added, changes->updated, changes->unchanged, changes->removed,
+                job->skipped);
     else if (job->c.progress == CLI_PROGRESS_AUTO && isatty(STDERR_FILENO))
-        cli_warn(&job->c, "%llu points added, %llu updated, %llu unchanged", changes->added,
-                 changes->updated, changes->unchanged);
+        cli_warn(&job->c, "%llu points added, %llu updated, %llu unchanged, %llu removed",
+                 changes->added, changes->updated, changes->unchanged, changes->removed);
 }
 
 static bool embed(struct job *job) {
     gallery_changes changes;
     cli_progress_start(&job->c, &job->progress, "points");
-    int status = gallery_embed_staged(job->g, embed_some, show_progress, job, &changes);
+    int status = job->sync ? gallery_sync_run(job->sync, embed_some, show_progress, job, &changes)
+                           : gallery_embed_staged(job->g, embed_some, show_progress, job, &changes);
     cli_progress_end(&job->progress, changes.added + changes.updated + changes.unchanged);
     if (job->embed_failed) {
         cli_error(&job->c, "%s", infer_message(job->infer));
@@ -203,8 +239,10 @@ int main(int argc, char **argv) {
     bool ok = job.points && gallery_context_open(job.c.threads, &job.ctx) == GALLERY_OK;
     if (!ok) cli_error(&job.c, "out of memory");
     ok = ok && load(&job) && read_all(&job) && embed(&job);
+    gallery_sync_close(job.sync);
     gallery_close(job.g);
-    for (size_t i = 0; i < job.n; i++) free((char *)(uintptr_t)job.points[i].properties);
+    forget_points(&job);
+    gallery_point_input_close(&job.input);
     free(job.points);
     infer_model_close(job.model);
     infer_close(job.infer);
