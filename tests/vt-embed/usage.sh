@@ -7,7 +7,11 @@ vt-embed -m model -g gallery --dtype f64
 echo "status $?"
 vt-embed -m model -g gallery --batch 0
 echo "status $?"
-vt-embed -m model -g gallery --sync x
+vt-embed -m model -g gallery --sinc x
+echo "status $?"
+vt-embed -m model -g gallery --sync x --tag y
+echo "status $?"
+vt-embed -m model -g gallery --sync x --skip-errors
 echo "status $?"
 vt-embed -m nowhere -g gallery </dev/null
 echo "status $?"
