@@ -429,14 +429,17 @@ TEST(point_writes_as_a_record_would) {
         gallery_point point;
         const char *line;
     } cases[] = {
-        {{0x0123456789abcdefULL, 9.5, -47.1234567, "{\"kind\":\"road\",\"heading\":12.5}"},
+        {{.id = 0x0123456789abcdefULL,
+          .lon_deg = 9.5,
+          .lat_deg = -47.1234567,
+          .properties = "{\"kind\":\"road\",\"heading\":12.5}"},
          "{\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[9.5,-47.1234567]}"
          ","
          "\"properties\":{\"id\":\"0123456789abcdef\",\"kind\":\"road\",\"heading\":12.5}}\n"},
-        {{0, -180, 0, NULL},
+        {{.lon_deg = -180},
          "{\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[-180.0,0.0]},"
          "\"properties\":{\"id\":\"0000000000000000\"}}\n"},
-        {{~0ULL, 0.0000001, -0.0000001, "{}"},
+        {{.id = ~0ULL, .lon_deg = 0.0000001, .lat_deg = -0.0000001, .properties = "{}"},
          "{\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[0.0000001,"
          "-0.0000001]},\"properties\":{\"id\":\"ffffffffffffffff\"}}\n"}};
     for (size_t i = 0; i < 3; i++) {
