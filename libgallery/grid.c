@@ -25,6 +25,7 @@ struct gallery_grid {
     gallery_order *order; /* sorted */
     gallery_grid_counts *counts;
     unsigned long long made, handed_on; /* points in all */
+    unsigned *kept_types;               /* of each field to keep: bits of the types seen */
 
     /* the feature at hand: its vertices, where rings end counted from their part's first vertex */
     const char *place;
@@ -83,6 +84,10 @@ int gallery_grid_open(gallery_context *ctx, const gallery_grid_setup *setup, gal
     grid->ctx = ctx;
     grid->setup = *setup;
     *out = grid;
+    size_t fields = 0;
+    while (setup->keep && setup->keep[fields]) fields++;
+    grid->kept_types = calloc(fields + 1, sizeof *grid->kept_types);
+    if (!grid->kept_types) return gallery_fail_memory(ctx, fields + 1);
     return setup->sorted ? gallery_order_open(ctx, 0, &grid->order) : GALLERY_OK;
 }
 
@@ -93,6 +98,7 @@ void gallery_grid_close(gallery_grid *grid) {
     free(grid->xy);
     free(grid->ends);
     free(grid->parts);
+    free(grid->kept_types);
     free(grid->constant.at);
     free(grid->text);
     free(grid);
@@ -113,6 +119,26 @@ static int reserve(gallery_context *ctx, void *array, size_t *room, size_t count
 
 /* ----------------------------------------------------------------- properties */
 
+static void note_types(gallery_grid *grid, const json_t *kept) {
+    for (size_t i = 0; kept && grid->setup.keep[i]; i++) {
+        const json_t *value = json_object_get(kept, grid->setup.keep[i]);
+        if (!value || json_is_null(value)) continue;
+        enum gallery_grid_type type = json_is_integer(value) ? GALLERY_GRID_INTEGER
+                                      : json_is_real(value)  ? GALLERY_GRID_REAL
+                                                             : GALLERY_GRID_TEXT;
+        grid->kept_types[i] |= 1U << type;
+    }
+}
+
+enum gallery_grid_type gallery_grid_keep_type(const gallery_grid *grid, size_t i) {
+    switch (grid->kept_types[i]) {
+    case 1 << GALLERY_GRID_INTEGER: return GALLERY_GRID_INTEGER;
+    case 1 << GALLERY_GRID_REAL:
+    case 1 << GALLERY_GRID_REAL | 1 << GALLERY_GRID_INTEGER: return GALLERY_GRID_REAL;
+    default: return GALLERY_GRID_TEXT;
+    }
+}
+
 /* `,"source":"PATH","name":"Aeulestrasse"}` */
 static int set_constant(gallery_grid *grid, const char *source, json_t *kept) {
     json_t *object = json_object();
@@ -123,6 +149,7 @@ static int set_constant(gallery_grid *grid, const char *source, json_t *kept) {
         return gallery_fail_memory(grid->ctx, strlen(source));
     }
     bool ok = !kept || !json_object_update(object, kept);
+    note_types(grid, kept);
     grid->constant.length = 0;
     gallery_text_add_json(&grid->constant, object);
     json_decref(object);

@@ -69,6 +69,9 @@ typedef struct gallery_grid_counts {
 
 typedef struct gallery_grid gallery_grid;
 
+/* What a column must be to hold all values of a field. */
+enum gallery_grid_type { GALLERY_GRID_TEXT, GALLERY_GRID_INTEGER, GALLERY_GRID_REAL };
+
 /* Copies setup, not what it points to, which must stay. GALLERY_EUSAGE if it makes no sense. */
 int gallery_grid_open(gallery_context *ctx, const gallery_grid_setup *setup, gallery_grid **grid);
 void gallery_grid_close(gallery_grid *grid);
@@ -92,5 +95,8 @@ int gallery_grid_read(gallery_grid *grid, const char *path, gallery_grid_counts 
  * smallest text of properties. The limit keeps the points that are evenly spaced in this order. To
  * counts, which may be NULL, adds points and repeated. */
 int gallery_grid_finish(gallery_grid *grid, gallery_grid_counts *counts);
+
+/* The type of the values that setup->keep[i] has had so far; of none, text. */
+enum gallery_grid_type gallery_grid_keep_type(const gallery_grid *grid, size_t i);
 
 #endif

@@ -2,10 +2,13 @@
 #include "cli.h"
 #include "libgallery/grid.h"
 #include "libgallery/record.h"
+#include "libgallery/sink.h"
 
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 enum {
     ROADS = 256,
@@ -35,6 +38,7 @@ static const struct cli_option options[] = {
     {KEEP, "keep", "FIELDS", "fields that become properties, between commas"},
     {LIMIT, "limit", "N", "no more than N points, evenly thinned along the curve"},
     {SHARD, "shard", "I/N", "only the points of part I of N of the ground"},
+    {'f', "format", "FORMAT", "GeoJSONSeq, GPKG, FlatGeobuf or CSV (default: by FILE's ending)"},
     {UNSORTED, "unsorted", NULL, "points as they come, not in the order of a curve"},
     {DRY_RUN, "dry-run", NULL, "print counts and lengths only"},
     {JSON, "json", NULL, "with --dry-run: as JSON"},
@@ -60,6 +64,10 @@ struct job {
     unsigned long long points;
     gallery_grid_counts counts; /* of all sources */
     bool dry_run, json;
+    const char *format;  /* of OGR; NULL: GeoJSON lines */
+    gallery_sink *sink;  /* with it */
+    const char **fields; /* columns, and their types */
+    enum gallery_grid_type *types;
 };
 
 /* Copies the n characters. */
@@ -121,6 +129,7 @@ static void take_option(struct job *job, int key, const char *arg) {
         s->limit = (unsigned long long)cli_integer(&job->c, "--limit", arg, 1, LONG_MAX);
         break;
     case SHARD: set_shard(job, arg); break;
+    case 'f': job->format = arg; break;
     case UNSORTED: s->sorted = false; break;
     case DRY_RUN: job->dry_run = true; break;
     case JSON: job->json = true; break;
@@ -131,6 +140,7 @@ static int write_point(void *user, const gallery_point *point) {
     struct job *job = user;
     job->points++;
     if (job->dry_run) return GALLERY_OK;
+    if (job->sink) return gallery_sink_put(job->sink, point);
     return gallery_point_write(job->ctx, point, job->out.file, false);
 }
 
@@ -143,6 +153,21 @@ static void show_progress(void *user, unsigned long long points) {
 
 static void report_broken(void *user, const char *message) {
     cli_error(&((struct job *)user)->c, "%s", message);
+}
+
+static void set_format(struct job *job) {
+    const char *name = job->format;
+    bool is_file = job->c.output && strcmp(job->c.output, "-") != 0;
+    if (name && !strcasecmp(name, "GeoJSONSeq")) {
+        job->format = NULL;
+        return;
+    }
+    job->format = gallery_sink_format(name, job->c.output);
+    if (name && !job->format)
+        cli_usage(&job->c, "-f: '%s' is none of GeoJSONSeq, GPKG, FlatGeobuf and CSV", name);
+    if (!job->format) return;
+    if (!is_file) cli_usage(&job->c, "-f %s needs a file: -o FILE", job->format);
+    if (!job->setup.sorted) cli_usage(&job->c, "--unsorted has no place with %s", job->format);
 }
 
 static void parse(struct job *job, int argc, char **argv) {
@@ -159,6 +184,7 @@ static void parse(struct job *job, int argc, char **argv) {
     if (s->highway && s->mode != GALLERY_GRID_ROADS)
         cli_usage(&job->c, "--highway has no effect without --roads");
     if (job->json && !job->dry_run) cli_usage(&job->c, "--json has no effect without --dry-run");
+    set_format(job);
     if (!job->c.argc) cli_usage(&job->c, "no source: name a file, or - for standard input");
     s->layers = (const char *const *)job->layers;
     s->keep = (const char *const *)job->keep;
@@ -211,6 +237,27 @@ static void add_counts(gallery_grid_counts *total, const gallery_grid_counts *n)
     total->length_m += n->length_m;
 }
 
+/* The columns: what is known of the fields to keep once all sources are read. */
+static int open_sink(struct job *job, const gallery_grid *grid) {
+    size_t n = 0;
+    job->fields = calloc(job->keep_count + 4, sizeof *job->fields);
+    job->types = calloc(job->keep_count + 4, sizeof *job->types);
+    if (!job->fields || !job->types) abort();
+    job->fields[n++] = "kind";
+    if (job->setup.mode == GALLERY_GRID_ROADS) {
+        job->types[n] = GALLERY_GRID_REAL;
+        job->fields[n++] = "heading";
+    }
+    job->fields[n++] = "source";
+    for (size_t i = 0; i < job->keep_count; i++) {
+        job->types[n] = gallery_grid_keep_type(grid, i);
+        job->fields[n++] = job->keep[i];
+    }
+    const gallery_sink_setup setup = {job->c.output, job->format, job->c.overwrite, job->fields,
+                                      job->types};
+    return gallery_sink_open(job->ctx, &setup, &job->sink);
+}
+
 static int read_sources(struct job *job) {
     gallery_grid *grid;
     int status = gallery_grid_open(job->ctx, &job->setup, &grid);
@@ -220,7 +267,10 @@ static int read_sources(struct job *job) {
         if (status == GALLERY_OK) warn_left_out(job, job->c.argv[i], &counts);
         add_counts(&job->counts, &counts);
     }
+    if (status == GALLERY_OK && job->format && !job->dry_run) status = open_sink(job, grid);
     if (status == GALLERY_OK) status = gallery_grid_finish(grid, &job->counts);
+    if (status == GALLERY_OK && job->sink) status = gallery_sink_commit(job->sink);
+    gallery_sink_close(job->sink);
     gallery_grid_close(grid);
     return status == GALLERY_END ? GALLERY_OK : status; /* --limit and --unsorted */
 }
@@ -229,8 +279,13 @@ static int read_sources(struct job *job) {
 #define BUFFER ((size_t)256 << 10)
 
 static int run(struct job *job) {
-    if (job->dry_run) job->c.output = NULL;
-    if (!cli_output_open(&job->c, &job->out)) return CLI_FAILED;
+    cli streams = job->c; /* what goes to a stream */
+    if (job->dry_run || job->format) streams.output = NULL;
+    if (job->format && !job->dry_run && !job->c.overwrite && !access(job->c.output, F_OK)) {
+        cli_error(&job->c, "%s: exists already; --overwrite replaces it", job->c.output);
+        return CLI_FAILED;
+    }
+    if (!cli_output_open(&streams, &job->out)) return CLI_FAILED;
     setvbuf(job->out.file, NULL, _IOFBF, BUFFER);
     cli_progress_start(&job->c, &job->progress, "points");
     int result = CLI_FAILED, status = read_sources(job);
@@ -255,5 +310,7 @@ int main(int argc, char **argv) {
     gallery_context_close(job.ctx);
     free_list(job.layers);
     free_list(job.keep);
+    free(job.fields);
+    free(job.types);
     return result;
 }
