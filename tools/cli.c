@@ -136,13 +136,18 @@ static struct parser *parser_new(const struct cli_spec *spec) {
     return p;
 }
 
-static void choose_blas(const char *core, char **argv) {
-    if (!core || setenv("OPENBLAS_CORETYPE", core, 0)) return;
-    execv("/proc/self/exe", argv); /* where that fails, the kernels are slower but right */
+/* Sets what libraries read from the environment before main, and starts again with it.
+ * OMP_WAIT_POLICY: threads of ours that have nothing to do sleep. libgomp's would spin, and where
+ * others need the cores, the one that has work waits behind them: many times slower. */
+static void choose_environment(const struct cli_spec *spec, const char *core, char **argv) {
+    bool again = core && !getenv("OPENBLAS_CORETYPE") && !setenv("OPENBLAS_CORETYPE", core, 0);
+    if ((spec->common & CLI_THREADS) && !getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"))
+        again |= !setenv("OMP_WAIT_POLICY", "passive", 0);
+    if (again) execv("/proc/self/exe", argv); /* where that fails, it is slower but right */
 }
 
 void cli_start(cli *c, const struct cli_spec *spec, int argc, char **argv, const char *blas) {
-    choose_blas(blas, argv);
+    choose_environment(spec, blas, argv);
     *c = (cli){.spec = spec, .argc = argc, .argv = argv, .parser = parser_new(spec)};
     if (spec->common & CLI_MODEL) c->model = getenv("VT_MODEL");
     if (spec->common & CLI_GALLERY) c->gallery = getenv("VT_GALLERY");

@@ -58,7 +58,8 @@ typedef struct cli {
 } cli;
 
 /* Prepares parsing. Restarts the program once with OPENBLAS_CORETYPE set if OpenBLAS has chosen
- * lesser kernels than the CPU runs (`blas`: the value it should have, or NULL). */
+ * lesser kernels than the CPU runs (`blas`: the value it should have, or NULL), and, for a tool
+ * with threads, with OMP_WAIT_POLICY=passive unless the environment says how threads wait. */
 void cli_start(cli *c, const struct cli_spec *spec, int argc, char **argv, const char *blas);
 
 /* The next of the tool's own options, its value in *arg; 0 after the last. Common options, --help
