@@ -103,6 +103,9 @@ struct cli_output {
     bool overwrite;
 };
 
+/* The output's name for messages: of the file, or "standard output". */
+const char *cli_output_name(const cli *c);
+
 /* path NULL or "-": stdout. Prints the reason and returns false if it cannot be made or is there.
  */
 bool cli_output_open(const cli *c, struct cli_output *out);

@@ -23,7 +23,7 @@ static bool write_record(struct features *f, gallery_record *record, bool filled
     if (!ok)
         cli_error(f->c, "out of memory");
     else if (gallery_record_write(f->gallery, record, f->out.file, f->out.flush) != GALLERY_OK) {
-        cli_error(f->c, "%s", gallery_message(f->gallery));
+        cli_error(f->c, "%s: %s", cli_output_name(f->c), gallery_message(f->gallery));
         ok = false;
     }
     gallery_record_free(record);

@@ -37,6 +37,7 @@ struct job {
     struct cli_output out;
     struct cli_progress progress;
     unsigned long long points, broken;
+    bool unwritten; /* the output, not a source, has failed */
 };
 
 /* Copies the n characters. */
@@ -90,7 +91,9 @@ static void take_option(struct job *job, int key, const char *arg) {
 static int write_point(void *user, const gallery_point *point) {
     struct job *job = user;
     cli_progress_show(&job->progress, ++job->points, 0);
-    return gallery_point_write(job->ctx, point, job->out.file, job->out.flush);
+    int status = gallery_point_write(job->ctx, point, job->out.file, job->out.flush);
+    job->unwritten = status != GALLERY_OK;
+    return status;
 }
 
 static void report_broken(void *user, const char *message) {
@@ -157,7 +160,8 @@ int main(int argc, char **argv) {
         status = read_sources(&job);
         cli_progress_end(&job.progress, job.points);
         if (status != GALLERY_OK)
-            cli_error(&job.c, "%s", gallery_message(job.ctx));
+            cli_error(&job.c, "%s%s%s", job.unwritten ? cli_output_name(&job.c) : "",
+                      job.unwritten ? ": " : "", gallery_message(job.ctx));
         else if (cli_output_commit(&job.c, &job.out))
             result = job.broken ? CLI_PARTIAL : CLI_DONE;
         cli_output_abandon(&job.out);
