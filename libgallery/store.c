@@ -49,8 +49,7 @@ static int write_once(gallery *g, gallery_work_fn work, void *user) {
         mdb_txn_abort(txn);
         return status;
     }
-    rc = mdb_txn_commit(txn);
-    if (!rc) rc = gallery_environment_extend(&g->environment);
+    rc = gallery_environment_commit(&g->environment, txn);
     return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
 }
 
