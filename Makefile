@@ -66,6 +66,7 @@ $(BUILD)/bin/%: $(BUILD)/tools/%.o $(BUILD)/tools/cli.o $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK) $(filter %.o,$^) $(ALL_LIBS) -o $@
 
+$(BUILD)/bin/vt-frames: $(BUILD)/tools/features.o
 $(BUILD)/bin/vt-query $(BUILD)/bin/vt-refine: $(BUILD)/tools/flow.o
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tools/cli.o $(LIBS)

@@ -20,7 +20,8 @@ struct sweep {
     struct edge *open;  /* those that the row crosses */
     double *crossings;
     size_t edge_count, next, open_count;
-    double spacing_m;
+    double spacing_m, south, north;
+    bool projected;
     gallery_sample_fn take;
     void *user;
 };
@@ -43,10 +44,31 @@ static void add_edge(struct sweep *s, const double a[2], const double b[2]) {
     s->edges[s->edge_count++] = (struct edge){low[0], high[0] - low[0], low[1], high[1]};
 }
 
+/* The longitude nearest to `at` among those that differ from lon by whole turns. */
+static double nearest_turn(double lon, double at) {
+    return lon + 360 * nearbyint((at - lon) / 360);
+}
+
+/* A boundary that goes around the Earth is led over the pole: from where it ends along the meridian
+ * to the pole, along the pole, which no row crosses, and back to where it began. */
+static void add_pole(struct sweep *s, const double first[2], double back) {
+    double pole = copysign(90, first[1]);
+    add_edge(s, first, (const double[]){first[0], pole});
+    add_edge(s, (const double[]){back, first[1]}, (const double[]){back, pole});
+    *(pole < 0 ? &s->south : &s->north) = pole;
+}
+
 static void add_ring(struct sweep *s, const double *xy, size_t n) {
     if (n < 3) return;
-    for (size_t i = 1; i < n; i++) add_edge(s, xy + 2 * (i - 1), xy + 2 * i);
-    add_edge(s, xy + 2 * (n - 1), xy); /* no length where the ring is closed */
+    double back = s->projected ? nearest_turn(xy[0], xy[2 * n - 2]) : xy[0];
+    for (size_t i = 0; i < n; i++) {
+        if (i) add_edge(s, xy + 2 * (i - 1), xy + 2 * i);
+        s->south = fmin(s->south, xy[2 * i + 1]);
+        s->north = fmax(s->north, xy[2 * i + 1]);
+    }
+    /* no length where the ring is closed */
+    add_edge(s, xy + 2 * (n - 1), (const double[]){back, xy[1]});
+    if (back != xy[0]) add_pole(s, xy, back);
 }
 
 /* Where the boundary crosses the row, from west to east; an even number. */
@@ -89,12 +111,33 @@ static int fill_turns(const struct sweep *s, double west, double east, double la
     return GALLERY_OK;
 }
 
+/* The same for boundaries that go on beyond 180: what counts is how often a longitude is covered
+ * over all turns, odd or even. */
+static int fill_circle(struct sweep *s, size_t n, double lat, double step) {
+    bool inside = false;
+    double from = -180;
+    for (size_t i = 0; i < n; i++) {
+        for (double west = -180; west <= 540; west += 360) inside ^= s->crossings[i] < west;
+        s->crossings[i] -= 360 * floor((s->crossings[i] + 180) / 360);
+    }
+    qsort(s->crossings, n, sizeof *s->crossings, by_value);
+    for (size_t i = 0; i <= n; i++) {
+        double to = i < n ? s->crossings[i] : 180;
+        int status = inside ? fill(s, from, to, lat, step) : GALLERY_OK;
+        if (status != GALLERY_OK) return status;
+        inside = !inside;
+        from = to;
+    }
+    return GALLERY_OK;
+}
+
 static int fill_row(struct sweep *s, double lat) {
     size_t n = cross(s, lat);
     double f = GALLERY_WGS84_FLATTENING, squared = f * (2 - f);
     double sine = sin(lat / DEG_PER_RAD), cosine = cos(lat / DEG_PER_RAD);
     double radius_m = GALLERY_WGS84_AXIS_M * cosine / sqrt(1 - squared * sine * sine);
     double step = s->spacing_m / fmax(radius_m, 1e-9) * DEG_PER_RAD; /* one point on a pole */
+    if (s->projected) return fill_circle(s, n, lat, step);
     for (size_t i = 0; i + 1 < n; i += 2) {
         int status = fill_turns(s, s->crossings[i], s->crossings[i + 1], lat, step);
         if (status != GALLERY_OK) return status;
@@ -111,14 +154,14 @@ static double meridian_m(const struct geod_geodesic *earth, double lat) {
 
 /* Rows are rounded to the grid of 1e-7 degrees before the boundary is looked at, which may bring
  * the one before the first and the one after the last inside. */
-static int sweep_rows(struct sweep *s, double south, double north) {
+static int sweep_rows(struct sweep *s) {
     struct geod_geodesic earth;
     struct geod_geodesicline meridian;
     geod_init(&earth, GALLERY_WGS84_AXIS_M, GALLERY_WGS84_FLATTENING);
     geod_lineinit(&meridian, &earth, 0, 0, 0, GEOD_DISTANCE_IN | GEOD_LATITUDE);
     double pole_m = meridian_m(&earth, 90);
-    double first = ceil(meridian_m(&earth, south) / s->spacing_m) - 1;
-    double last = floor(meridian_m(&earth, north) / s->spacing_m) + 1;
+    double first = ceil(meridian_m(&earth, s->south) / s->spacing_m) - 1;
+    double last = floor(meridian_m(&earth, s->north) / s->spacing_m) + 1;
     for (double row = first; row <= last; row++) {
         double lat, lon = 0;
         if (fabs(row * s->spacing_m) > pole_m) continue;
@@ -130,28 +173,45 @@ static int sweep_rows(struct sweep *s, double south, double north) {
     return GALLERY_OK;
 }
 
+const char *gallery_sample_unwrap(double *xy, const size_t *ends, size_t rings) {
+    for (size_t r = 0, from = 0; r < rings; from = ends[r++]) {
+        double *ring = xy + 2 * from, south = 90, north = -90;
+        size_t n = ends[r] - from;
+        for (size_t i = 0; i < n; i++) {
+            ring[2 * i] = nearest_turn(ring[2 * i], i ? ring[2 * i - 2] : 0);
+            if (fabs(ring[2 * i]) >= 540) return "goes around the Earth more than once";
+            south = fmin(south, ring[2 * i + 1]);
+            north = fmax(north, ring[2 * i + 1]);
+        }
+        if (n && south < 0 && north > 0 && nearest_turn(ring[0], ring[2 * n - 2]) != ring[0])
+            return "goes around the Earth on both sides of the equator: which pole is in it?";
+    }
+    return NULL;
+}
+
 int gallery_sample_area(gallery_context *ctx, const double *xy, const size_t *ends, size_t rings,
-                        double spacing_m, gallery_sample_fn take, void *user) {
+                        bool projected, double spacing_m, gallery_sample_fn take, void *user) {
     size_t n = rings ? ends[rings - 1] : 0;
     if (n < 3) return GALLERY_OK;
-    struct sweep s = {.spacing_m = spacing_m, .take = take, .user = user};
+    struct sweep s = {.spacing_m = spacing_m,
+                      .south = 90,
+                      .north = -90,
+                      .projected = projected,
+                      .take = take,
+                      .user = user};
     int status = GALLERY_OK;
-    s.edges = calloc(n + rings, sizeof *s.edges);
-    s.open = calloc(n + rings, sizeof *s.open);
-    s.crossings = calloc(n + rings, sizeof *s.crossings);
+    size_t most = n + 3 * rings; /* each ring is closed, and may be led over a pole */
+    s.edges = calloc(most, sizeof *s.edges);
+    s.open = calloc(most, sizeof *s.open);
+    s.crossings = calloc(most, sizeof *s.crossings);
     if (!s.edges || !s.open || !s.crossings) {
-        status = gallery_fail_memory(ctx, (n + rings) * sizeof *s.edges);
+        status = gallery_fail_memory(ctx, most * sizeof *s.edges);
         goto done;
     }
-    double south = 90, north = -90;
     for (size_t i = 0, from = 0; i < rings; from = ends[i++])
         add_ring(&s, xy + 2 * from, ends[i] - from);
-    for (size_t i = 0; i < n; i++) {
-        south = fmin(south, xy[2 * i + 1]);
-        north = fmax(north, xy[2 * i + 1]);
-    }
     qsort(s.edges, s.edge_count, sizeof *s.edges, by_south);
-    status = sweep_rows(&s, south, north);
+    status = sweep_rows(&s);
 done:
     free(s.edges);
     free(s.open);

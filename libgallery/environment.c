@@ -196,7 +196,9 @@ int gallery_environment_grow(gallery_context *ctx, const char *shown,
     return rc ? gallery_fail_lmdb(ctx, shown, rc) : GALLERY_OK;
 }
 
-int gallery_environment_extend(const struct gallery_environment *e) {
+/* Makes the file as long as its pages, which LMDB does not where the last ones are free: so that a
+ * shorter file is a truncated one. */
+static int extend(const struct gallery_environment *e) {
     MDB_envinfo info;
     MDB_stat page;
     struct stat st;
@@ -208,6 +210,21 @@ int gallery_environment_extend(const struct gallery_environment *e) {
     off_t need = (off_t)((info.me_last_pgno + 1) * page.ms_psize);
     if (fstat(fd, &st)) return errno;
     return st.st_size < need && ftruncate(fd, need) ? errno : 0;
+}
+
+#define HARDLY_ANY ((uint64_t)1 << 20) /* a commit writes pages by the hundred */
+
+static bool is_full(const struct gallery_environment *e) {
+    mdb_filehandle_t fd;
+    struct statvfs fs;
+    return !mdb_env_get_fd(e->env, &fd) && !fstatvfs(fd, &fs) &&
+           (uint64_t)fs.f_bavail * fs.f_frsize < HARDLY_ANY;
+}
+
+int gallery_environment_commit(const struct gallery_environment *e, MDB_txn *txn) {
+    int rc = mdb_txn_commit(txn);
+    if (!rc) rc = extend(e);
+    return rc == EIO && is_full(e) ? ENOSPC : rc;
 }
 
 int gallery_environment_begin(struct gallery_environment *e, unsigned flags, MDB_txn **txn) {
@@ -281,7 +298,7 @@ static int fill_hidden(const struct gallery_environment *e, int (*fill)(MDB_txn 
     MDB_txn *txn = NULL;
     int rc = mdb_txn_begin(e->env, NULL, 0, &txn);
     if (!rc) rc = fill(txn, user);
-    if (!rc) return mdb_txn_commit(txn);
+    if (!rc) return gallery_environment_commit(e, txn);
     if (txn) mdb_txn_abort(txn);
     return rc;
 }
@@ -300,7 +317,7 @@ int gallery_environment_begin_hidden(gallery_context *ctx, const char *path,
 
 int gallery_environment_show(gallery_context *ctx, const char *path,
                              const struct gallery_environment *e, const struct gallery_hidden *h) {
-    int rc = gallery_environment_extend(e);
+    int rc = extend(e);
     return rc ? gallery_fail_lmdb(ctx, path, rc) : place_hidden(ctx, path, h);
 }
 

@@ -51,9 +51,9 @@ int gallery_environment_create(gallery_context *ctx, const char *path,
 int gallery_environment_grow(gallery_context *ctx, const char *shown,
                              struct gallery_environment *e);
 
-/* Makes the file as long as its pages, which LMDB does not where the last ones are free: so that a
- * shorter file is a truncated one. */
-int gallery_environment_extend(const struct gallery_environment *e);
+/* Commits, and extends the file. LMDB's code; ENOSPC where a full disk cut a write short, for which
+ * LMDB's own is EIO. The transaction is gone in any case. */
+int gallery_environment_commit(const struct gallery_environment *e, MDB_txn *txn);
 
 /* Begins a transaction; follows a map that another process has grown. Answers LMDB's code. */
 int gallery_environment_begin(struct gallery_environment *e, unsigned flags, MDB_txn **txn);

@@ -29,6 +29,7 @@ struct gallery_grid {
 
     /* the feature at hand: its vertices, where rings end counted from their part's first vertex */
     const char *place;
+    bool projected; /* its polygons were drawn in a plane */
     double *xy;
     size_t *ends;
     struct part *parts;
@@ -298,6 +299,12 @@ static int add_part(gallery_grid *grid, OGRGeometryH geometry, enum kind kind) {
     } else {
         for (int i = 0; i < OGR_G_GetGeometryCount(geometry); i++)
             GALLERY_TRY(add_ring(grid, OGR_G_GetGeometryRef(geometry, i), &part));
+        const char *wrong = grid->projected
+                                ? gallery_sample_unwrap(grid->xy + 2 * part.vertex,
+                                                        grid->ends + part.end, part.rings)
+                                : NULL;
+        if (wrong)
+            return gallery_fail(grid->ctx, GALLERY_ECRS, "%s: a polygon %s", grid->place, wrong);
     }
     GALLERY_TRY(reserve(grid->ctx, &grid->parts, &grid->part_room, grid->part_count + 1,
                         sizeof *grid->parts));
@@ -328,7 +335,8 @@ static int sample_part(gallery_grid *grid, const struct part *part) {
         return gallery_sample_line(xy, gallery_sample_compact(xy, ends[0]), spacing_m, take_point,
                                    grid, &grid->counts->length_m);
     case GALLERY_GRID_AREA:
-        return gallery_sample_area(grid->ctx, xy, ends, part->rings, spacing_m, take_point, grid);
+        return gallery_sample_area(grid->ctx, xy, ends, part->rings, grid->projected, spacing_m,
+                                   take_point, grid);
     default: return ends[0] ? take_point(grid, xy[0], xy[1], 0) : GALLERY_OK;
     }
 }
@@ -339,6 +347,7 @@ static int sample_part(gallery_grid *grid, const struct part *part) {
  * leaves none behind. */
 static int look_at_feature(gallery_grid *grid, const gallery_feature *feature) {
     grid->place = feature->place;
+    grid->projected = feature->projected;
     grid->vertex_count = grid->end_count = grid->part_count = 0;
     if (!feature->geometry || OGR_G_IsEmpty(feature->geometry)) {
         grid->counts->features++;

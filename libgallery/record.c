@@ -111,6 +111,10 @@ bool gallery_record_has(const gallery_record *record, const char *key) {
     return json_object_get(record->properties, key) != NULL;
 }
 
+bool gallery_record_is_null(const gallery_record *record, const char *key) {
+    return json_is_null(json_object_get(record->properties, key));
+}
+
 const char *gallery_record_string(const gallery_record *record, const char *key) {
     return json_string_value(json_object_get(record->properties, key));
 }

@@ -64,6 +64,7 @@ bool gallery_record_point(const gallery_record *record, double *lon_deg, double 
 /* Properties. Strings are valid until the record changes; NULL or false: not there, or not of that
  * type. Numbers are finite. */
 bool gallery_record_has(const gallery_record *record, const char *key);
+bool gallery_record_is_null(const gallery_record *record, const char *key);
 const char *gallery_record_string(const gallery_record *record, const char *key);
 bool gallery_record_number(const gallery_record *record, const char *key, double *value);
 bool gallery_record_integer(const gallery_record *record, const char *key, long long *value);

@@ -12,6 +12,7 @@ typedef struct gallery_source gallery_source;
 typedef struct gallery_feature {
     OGRGeometryH geometry; /* longitude, latitude; without curves; NULL: none. Borrowed */
     json_t *kept;          /* the fields to keep that are there; NULL: none. Borrowed */
+    bool projected;        /* it comes from a plane, where the antimeridian is no edge */
     char place[256];       /* "PATH: layer NAME: feature N", for messages */
 } gallery_feature;
 

@@ -1,4 +1,5 @@
 #include "storage.h"
+#include "pages.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -48,8 +49,7 @@ static int write_once(gallery *g, gallery_work_fn work, void *user) {
         mdb_txn_abort(txn);
         return status;
     }
-    rc = mdb_txn_commit(txn);
-    if (!rc) rc = gallery_environment_extend(&g->environment);
+    rc = gallery_environment_commit(&g->environment, txn);
     return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
 }
 
@@ -274,18 +274,34 @@ static int compare_setup(gallery *g, const gallery_setup *wanted) {
     return GALLERY_OK;
 }
 
+/* A snapshot whose pages LMDB can be trusted with. Commits of others may outrun the look at it. */
+#define ATTEMPTS 1000
+
+static int begin_checked(gallery *g, MDB_txn **txn) {
+    for (int i = 0; i < ATTEMPTS; i++) {
+        int rc = gallery_environment_begin(&g->environment, MDB_RDONLY, txn);
+        if (rc) return gallery_fail_store(g, rc);
+        int status = gallery_pages_check(g->ctx, g->path, *txn, g->writer);
+        if (status == GALLERY_OK) return status;
+        mdb_txn_abort(*txn);
+        *txn = NULL;
+        if (status != GALLERY_END) return status;
+    }
+    return gallery_fail(g->ctx, GALLERY_EFORMAT,
+                        "%s: damaged: its heads do not fit; restore it from a copy", g->path);
+}
+
 /* The handles of databases become the environment's when their first transaction commits. */
 static int enter(gallery *g) {
     MDB_txn *txn = NULL;
-    int rc = gallery_environment_begin(&g->environment, MDB_RDONLY, &txn);
-    if (rc) return gallery_fail_store(g, rc);
+    GALLERY_TRY(begin_checked(g, &txn));
     int status = open_databases(g, txn);
     if (status == GALLERY_OK) status = read_meta(g, txn);
     if (status != GALLERY_OK) {
         mdb_txn_abort(txn);
         return status;
     }
-    rc = mdb_txn_commit(txn);
+    int rc = mdb_txn_commit(txn);
     return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
 }
 

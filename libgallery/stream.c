@@ -170,6 +170,14 @@ static int check_order(gallery_stream *s, const gallery_record *record) {
     return GALLERY_OK;
 }
 
+static int check_time(gallery_stream *s, const gallery_record *record) {
+    double t_s;
+    if (!gallery_record_has(record, "t") || gallery_record_is_null(record, "t") ||
+        gallery_record_number(record, "t", &t_s))
+        return GALLERY_OK;
+    return FAIL(s, GALLERY_EFORMAT, "%s", "a frame's `t` is neither a number of seconds nor null");
+}
+
 static int check_point(gallery_stream *s, const gallery_record *record) {
     if (!gallery_record_point(record, &s->lon_deg, &s->lat_deg))
         return FAIL(s, GALLERY_EFORMAT, "%s", "a frame without a Point: vt-query adds it");
@@ -192,6 +200,7 @@ static int check_frame(gallery_stream *s, const gallery_record *record) {
     for (int i = 0; i < GALLERY_STREAM_IDS; i++)
         if (s->rules.ids[i].key) GALLERY_TRY(check_id(s, record, &s->rules.ids[i]));
     GALLERY_TRY(check_order(s, record));
+    GALLERY_TRY(check_time(s, record));
     if (s->rules.point) GALLERY_TRY(check_point(s, record));
     return check_vector(s, record);
 }

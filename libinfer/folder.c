@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,26 +68,6 @@ static char *place_of(const char *path) {
     return place;
 }
 
-int folder_begin(infer *ctx, const char *path, bool overwrite, struct folder *f) {
-    *f = (struct folder){.ctx = ctx};
-    INFER_TRY(folder_check(ctx, path, overwrite));
-    f->place = place_of(path);
-    if (!f->place) return infer_fail_memory(ctx, strlen(path) + 1);
-    f->replace = !access(f->place, F_OK);
-    for (int i = 0; i < 100; i++) {
-        char *name;
-        if (asprintf(&name, "%s.%ld.%d.tmp", f->place, (long)getpid(), i) < 0)
-            return infer_fail_memory(ctx, strlen(path) + 32);
-        if (!mkdir(name, 0777)) {
-            f->temporary = name;
-            return INFER_OK;
-        }
-        free(name);
-        if (errno != EEXIST) break;
-    }
-    return infer_fail_errno(ctx, path);
-}
-
 /* Removes a folder that holds files only; what cannot be removed stays. */
 static void remove_folder(const char *path) {
     DIR *dir = opendir(path);
@@ -94,6 +75,102 @@ static void remove_folder(const char *path) {
         if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..")) unlinkat(dirfd(dir), e->d_name, 0);
     if (dir) closedir(dir);
     rmdir(path);
+}
+
+/* ------------------------------------------------------------- temporary names */
+
+/* A temporary folder is PLACE.PID.NUMBER.tmp, and locked as long as its process lives. */
+static bool is_temporary(const char *name, const char *place) {
+    size_t n = strlen(place);
+    if (strncmp(name, place, n) || name[n] != '.') return false;
+    const char *pid = name + n + 1, *number = pid + strspn(pid, "0123456789");
+    if (number == pid || *number != '.') return false;
+    const char *end = number + 1 + strspn(number + 1, "0123456789");
+    return end > number + 1 && !strcmp(end, ".tmp");
+}
+
+/* A file descriptor that locks the folder; -1: somebody else does, or it is not there. */
+static int lock_folder(const char *path) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void remove_if_left(const char *path) {
+    int lock = lock_folder(path);
+    char *stranger = lock < 0 ? NULL : stranger_in(path);
+    if (lock >= 0 && !stranger) remove_folder(path);
+    free(stranger);
+    if (lock >= 0) close(lock);
+}
+
+/* What is in the way of tidying up stays where it is. */
+static void remove_left(const char *place) {
+    const char *slash = strrchr(place, '/');
+    char *parent = slash ? strndup(place, (size_t)(slash - place) + 1) : strdup(".");
+    DIR *dir = parent ? opendir(parent) : NULL;
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        if (!is_temporary(e->d_name, slash ? slash + 1 : place)) continue;
+        char *path = folder_file(parent, e->d_name);
+        if (path) remove_if_left(path);
+        free(path);
+    }
+    if (dir) closedir(dir);
+    free(parent);
+}
+
+/* Some file systems know no locks of folders: what is left behind there, stays. false: another
+ * process took the new folder for one that was left behind. */
+static bool lock_new(struct folder *f, const char *name) {
+    struct stat here, there;
+    int fd = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool locked = !flock(fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK;
+    f->lock = fd;
+    return locked && !fstat(fd, &here) && !stat(name, &there) && here.st_ino == there.st_ino;
+}
+
+static void unlock(struct folder *f) {
+    if (f->lock > 0) close(f->lock);
+    f->lock = 0;
+}
+
+int folder_begin(infer *ctx, const char *path, bool overwrite, struct folder *f) {
+    *f = (struct folder){.ctx = ctx};
+    INFER_TRY(folder_check(ctx, path, overwrite));
+    f->place = place_of(path);
+    if (!f->place) return infer_fail_memory(ctx, strlen(path) + 1);
+    f->replace = !access(f->place, F_OK);
+    remove_left(f->place);
+    for (int i = 0; i < 100; i++) {
+        char *name;
+        if (asprintf(&name, "%s.%ld.%d.tmp", f->place, (long)getpid(), i) < 0)
+            return infer_fail_memory(ctx, strlen(path) + 32);
+        bool made = !mkdir(name, 0777), again = !made && errno == EEXIST;
+        if (made && lock_new(f, name)) {
+            f->temporary = name;
+            return INFER_OK;
+        }
+        if (made) rmdir(name);
+        unlock(f);
+        free(name);
+        if (!made && !again) break;
+    }
+    return infer_fail_errno(ctx, path);
+}
+
+void folder_name_place(struct folder *f) {
+    char *message = f->ctx ? f->ctx->message : NULL;
+    const char *at = message && f->temporary ? strstr(message, f->temporary) : NULL;
+    char *named;
+    if (!at || asprintf(&named, "%.*s%s%s", (int)(at - message), message, f->place,
+                        at + strlen(f->temporary)) < 0)
+        return;
+    snprintf(message, sizeof f->ctx->message, "%s", named);
+    free(named);
 }
 
 static bool sync_folder(const char *path) {
@@ -149,6 +226,7 @@ int folder_commit(struct folder *f) {
 
 void folder_end(struct folder *f) {
     if (f->temporary) remove_folder(f->temporary);
+    unlock(f);
     free(f->temporary);
     free(f->place);
     *f = (struct folder){0};

@@ -4,6 +4,7 @@
 #include "scratch.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Pictures whose pixels are in memory at once; as many as a tower takes in one batch. */
@@ -30,45 +31,63 @@ static int check_pictures(infer *ctx, const infer_picture *pictures, size_t n) {
     return INFER_OK;
 }
 
+int infer_picture_prepare(infer_model *model, const infer_picture *picture, float *pixels) {
+    /* With mean 0 and deviation 1 the pixels come as they are; both towers normalise them later,
+     * by the same arithmetic. */
+    static const float zeros[3] = {0, 0, 0}, ones[3] = {1, 1, 1};
+    INFER_TRY(need(model, model->clip, "backbones"));
+    INFER_TRY(check_pictures(model->ctx, picture, 1));
+    return picture_prepare(model->ctx, picture, model->config.recipe, model->config.picture_size,
+                           zeros, ones, pixels);
+}
+
 /* Working memory for as many pictures as are computed at once. */
 struct batch {
     float *plain, *pixels; /* [n][3][size][size], in [0,1] and as a tower takes them */
     float *clip, *dinov2;  /* [n][dim] */
 };
 
-/* Pictures through the recipe once, for both towers: with mean 0 and deviation 1 the pixels come as
- * they are, and normalising them here is the same arithmetic. */
-static int prepare(infer_model *model, const infer_picture *pictures, size_t n, float *plain) {
-    static const float zeros[3] = {0, 0, 0}, ones[3] = {1, 1, 1};
-    int size = model->config.picture_size;
-    for (size_t i = 0; i < n; i++)
-        INFER_TRY(picture_prepare(model->ctx, &pictures[i], model->config.recipe, size, zeros, ones,
-                                  plain + i * 3 * (size_t)size * (size_t)size));
+static size_t pixels_of(const infer_model *model) {
+    return 3 * (size_t)model->config.picture_size * (size_t)model->config.picture_size;
+}
+
+static int make_batch(infer_model *model, size_t n, bool plain, struct batch *batch) {
+    if (n > PICTURES) n = PICTURES;
+    size_t pixels = n * pixels_of(model), clip = n * (size_t)model->config.clip.projection;
+    size_t dinov2 = model->dinov2 ? n * (size_t)model->config.dinov2.dim : 0;
+    struct scratch *scratch = &model->scratch;
+    INFER_TRY(scratch_reserve(model->ctx, scratch,
+                              (plain ? 2 : 1) * SCRATCH_ROUND(pixels) + SCRATCH_ROUND(clip) +
+                                  SCRATCH_ROUND(dinov2)));
+    *batch = (struct batch){.pixels = scratch_take(scratch, pixels),
+                            .clip = scratch_take(scratch, clip),
+                            .dinov2 = scratch_take(scratch, dinov2)};
+    if (plain) batch->plain = scratch_take(scratch, pixels);
     return INFER_OK;
 }
 
-static int run_tower(infer_model *model, struct vit *vit, const struct batch *batch, size_t n,
-                     const float mean[3], const float std[3], float *out) {
+static int run_tower(infer_model *model, struct vit *vit, const struct batch *batch,
+                     const float *plain, size_t n, const float mean[3], const float std[3],
+                     float *out) {
     size_t plane = (size_t)model->config.picture_size * (size_t)model->config.picture_size;
 #pragma omp parallel for num_threads(model->ctx->threads) schedule(static)
     for (size_t i = 0; i < 3 * n; i++)
         for (size_t k = i * plane; k < (i + 1) * plane; k++)
-            batch->pixels[k] = (batch->plain[k] - mean[i % 3]) / std[i % 3];
+            batch->pixels[k] = (plain[k] - mean[i % 3]) / std[i % 3];
     return vit_forward(vit, batch->pixels, n, out);
 }
 
 /* GeoCLIP's feature is CLIP's projection as it comes; VidTAG's is both towers' side by side, to
  * unit length. */
-static int encode(infer_model *model, const infer_picture *pictures, size_t n,
-                  const struct batch *batch, float *out) {
+static int encode(infer_model *model, const float *plain, size_t n, const struct batch *batch,
+                  float *out) {
     size_t clip = (size_t)model->config.clip.projection;
-    INFER_TRY(prepare(model, pictures, n, batch->plain));
-    INFER_TRY(run_tower(model, model->clip, batch, n, picture_clip_mean, picture_clip_std,
+    INFER_TRY(run_tower(model, model->clip, batch, plain, n, picture_clip_mean, picture_clip_std,
                         model->dinov2 ? batch->clip : out));
     if (!model->dinov2) return INFER_OK;
     size_t dino = (size_t)model->config.dinov2.dim;
-    INFER_TRY(run_tower(model, model->dinov2, batch, n, picture_imagenet_mean, picture_imagenet_std,
-                        batch->dinov2));
+    INFER_TRY(run_tower(model, model->dinov2, batch, plain, n, picture_imagenet_mean,
+                        picture_imagenet_std, batch->dinov2));
     for (size_t i = 0; i < n; i++) {
         float *row = out + i * (clip + dino);
         memcpy(row, batch->clip + i * clip, clip * sizeof *row);
@@ -78,28 +97,30 @@ static int encode(infer_model *model, const infer_picture *pictures, size_t n,
     return INFER_OK;
 }
 
-int infer_pictures_encode(infer_model *model, const infer_picture *pictures, size_t n, float *out) {
-    infer *ctx = model->ctx;
+int infer_pixels_encode(infer_model *model, const float *pixels, size_t n, float *out) {
+    size_t each = pixels_of(model), dim = (size_t)model->info.feature_dim;
+    struct batch batch;
     INFER_TRY(need(model, model->clip, "backbones"));
-    INFER_TRY(check_pictures(ctx, pictures, n));
-    if (n == 0) return INFER_OK;
-    size_t size = (size_t)model->config.picture_size, dim = (size_t)model->info.feature_dim;
-    size_t most = n < PICTURES ? n : PICTURES, floats = most * 3 * size * size;
-    size_t clip = SCRATCH_ROUND(most * (size_t)model->config.clip.projection);
-    struct scratch scratch = {0};
-    INFER_TRY(scratch_reserve(ctx, &scratch,
-                              2 * SCRATCH_ROUND(floats) + clip + SCRATCH_ROUND(most * dim)));
-    struct batch batch = {.plain = scratch_take(&scratch, floats),
-                          .pixels = scratch_take(&scratch, floats),
-                          .clip = scratch_take(&scratch, clip),
-                          .dinov2 = scratch_take(&scratch, most * dim)};
-    int status = INFER_OK;
-    for (size_t i = 0; i < n && status == INFER_OK; i += PICTURES)
-        status =
-            encode(model, pictures + i, n - i < PICTURES ? n - i : PICTURES, &batch, out + i * dim);
-    scratch_free(&scratch);
-    if (status == INFER_OK) status = check_finite(ctx, "features", out, n, dim);
-    return status;
+    INFER_TRY(make_batch(model, n, false, &batch));
+    for (size_t i = 0; i < n; i += PICTURES)
+        INFER_TRY(encode(model, pixels + i * each, n - i < PICTURES ? n - i : PICTURES, &batch,
+                         out + i * dim));
+    return check_finite(model->ctx, "features", out, n, dim);
+}
+
+int infer_pictures_encode(infer_model *model, const infer_picture *pictures, size_t n, float *out) {
+    size_t each = pixels_of(model), dim = (size_t)model->info.feature_dim;
+    struct batch batch;
+    INFER_TRY(need(model, model->clip, "backbones"));
+    INFER_TRY(check_pictures(model->ctx, pictures, n));
+    INFER_TRY(make_batch(model, n, true, &batch));
+    for (size_t i = 0; i < n; i += PICTURES) {
+        size_t some = n - i < PICTURES ? n - i : PICTURES;
+        for (size_t k = 0; k < some; k++)
+            INFER_TRY(infer_picture_prepare(model, &pictures[i + k], batch.plain + k * each));
+        INFER_TRY(encode(model, batch.plain, some, &batch, out + i * dim));
+    }
+    return check_finite(model->ctx, "features", out, n, dim);
 }
 
 /* ----------------------------------------------------------------- embeddings */

@@ -469,6 +469,7 @@ int infer_model_import(infer *ctx, const infer_import *what) {
     INFER_GO(check_tensors(&im));
     INFER_GO(make_folder(&im));
 done:
+    if (status != INFER_OK) folder_name_place(&im.folder);
     folder_end(&im.folder);
     catalog_free(&im.catalog);
     close_sources(&im);

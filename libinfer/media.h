@@ -3,7 +3,8 @@
  * A source is one video, or one folder, glob or list of pictures, in order. Its frames come with
  * presentation times, in display orientation, as full-range RGB by each stream's own matrix and
  * range. Where a stream does not name its matrix, pictures are BT.601, and videos BT.709 if they
- * are at least 1280 pixels wide or more than 576 high, else BT.601. Alpha is left out.
+ * are at least 1280 pixels wide or more than 576 high, else BT.601. Where it does not say where its
+ * chroma samples lie, they lie in the middle of their luma samples. Alpha is left out.
  *
  * A source belongs to its context's thread. Opening one silences FFmpeg's log for the whole process
  * (av_log_set_level): there is no other way to keep it from printing.
@@ -48,9 +49,15 @@ typedef struct infer_frame {
 int infer_source_open(infer *ctx, const char *path, const infer_sampling *sampling,
                       infer_source **source);
 
-/* Opens n pictures as one source, in the order given. The names are copied. */
+/* Opens n pictures as one source, in the order given. The names are copied. name NULL: the
+ * picture's own, or the folder that all of them are in. */
 int infer_source_open_list(infer *ctx, const char *name, const char *const *paths, size_t n,
                            const infer_sampling *sampling, infer_source **source);
+
+/* The same of the pictures that a text file names, one a line ("-": standard input). The source is
+ * called as the file. */
+int infer_source_open_names(infer *ctx, const char *path, const infer_sampling *sampling,
+                            infer_source **source);
 void infer_source_close(infer_source *source); /* NULL is fine */
 
 /* Has the name an extension of picture files (jpg, png, ...)? The file is not looked at. */

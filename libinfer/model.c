@@ -211,6 +211,7 @@ void infer_model_close(infer_model *m) {
     tempgeo_free(m->tempgeo);
     location_free(m->location);
     refiner_free(m->refiner);
+    scratch_free(&m->scratch);
     files_close(m->files);
     free(m);
 }

@@ -88,6 +88,12 @@ int infer_model_print(infer_model *model, FILE *out, bool json);
  * GeoCLIP feature is CLIP's projection as it comes. Needs INFER_PART_BACKBONES. */
 int infer_pictures_encode(infer_model *model, const infer_picture *pictures, size_t n, float *out);
 
+/* The same in two steps, for who gathers pictures that do not last. The first takes one picture
+ * through the model's recipe to pixels: float [3][picture_size][picture_size], in [0, 1]; the
+ * second computes the features of n of those, one after the other. */
+int infer_picture_prepare(infer_model *model, const infer_picture *picture, float *pixels);
+int infer_pixels_encode(infer_model *model, const float *pixels, size_t n, float *out);
+
 /* Features of one source's frames, in order, to frame embeddings (section 3.2); n <= max_frames if
  * that is not 0. in: float [n][feature_dim]; out: float [n][embedding_dim], unit rows. Needs
  * INFER_PART_FRAMES. INFER_EVALUE names the row with a number that is not finite. */

@@ -12,6 +12,7 @@
 
 #include "kernels.h"
 #include "model.h"
+#include "scratch.h"
 
 #define MODEL_MAX_LAYERS 64  /* of one encoder */
 #define MODEL_MAX_BRANCHES 8 /* of the location encoder */
@@ -109,6 +110,7 @@ struct infer_model {
     struct tempgeo *tempgeo;
     struct location *location;
     struct refiner *refiner;
+    struct scratch scratch; /* forward.c's, for pictures */
 };
 
 #endif

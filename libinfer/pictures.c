@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,4 +147,40 @@ int pictures_of_pattern(infer *ctx, const char *pattern, struct pictures *p) {
     INFER_TRY(status);
     sort(p);
     return p->n ? INFER_OK : infer_fail(ctx, INFER_EIO, "%s: no file matches", pattern);
+}
+
+/* ------------------------------------------------------------------------ lists */
+
+static int read_names(infer *ctx, const char *path, FILE *in, struct pictures *p) {
+    char line[PATH_MAX + 2]; /* no name is longer, whatever the file holds */
+    for (long number = 1; fgets(line, sizeof line, in); number++) {
+        size_t length = strlen(line);
+        bool whole = length && (line[length - 1] == '\n' || feof(in));
+        if (!whole)
+            return infer_fail(ctx, INFER_EFORMAT, "%s:%ld: not a file's name%s", path, number,
+                              length ? ": too long" : "");
+        line[strcspn(line, "\r\n")] = 0;
+        if (*line && !pictures_add(p, line)) return infer_fail_memory(ctx, p->n * sizeof *p->paths);
+    }
+    if (ferror(in)) return infer_fail_errno(ctx, path);
+    return p->n ? INFER_OK : infer_fail(ctx, INFER_EFORMAT, "%s: no pictures are listed", path);
+}
+
+int pictures_of_list(infer *ctx, const char *path, struct pictures *p) {
+    bool input = !strcmp(path, "-");
+    FILE *in = input ? stdin : fopen(path, "re");
+    if (!in) return infer_fail_errno(ctx, path);
+    int status = read_names(ctx, input ? "standard input" : path, in, p);
+    if (!input) fclose(in);
+    return status;
+}
+
+char *pictures_common_folder(const char *const *paths, size_t n) {
+    size_t length = n ? strlen(paths[0]) : 0;
+    for (size_t i = 1; i < n; i++)
+        for (size_t k = 0; k < length; k++)
+            if (paths[i][k] != paths[0][k]) length = k; /* also at the end of paths[i] */
+    while (length && paths[0][length - 1] != '/') length--;
+    while (length > 1 && paths[0][length - 1] == '/') length--;
+    return length ? strndup(paths[0], length) : strdup(".");
 }

@@ -115,6 +115,6 @@ int infer_model_print(infer_model *model, FILE *out, bool json) {
     else
         print_text(&s);
     catalog_free(&catalog);
-    if (fflush(out) || ferror(out)) return infer_fail_errno(model->ctx, "output");
+    if (fflush(out) || ferror(out)) return infer_fail_errno(model->ctx, "cannot write");
     return INFER_OK;
 }

@@ -217,27 +217,47 @@ int infer_source_open(infer *ctx, const char *path, const infer_sampling *sampli
     return INFER_OK;
 }
 
+/* A list that has been opened: what it is to sample, once its names are there. */
+static int take_list(infer_source *s, const infer_sampling *sampling, const char *const *paths,
+                     size_t n) {
+    INFER_TRY(check_list(s, sampling));
+    if (paths && !n)
+        return infer_fail(s->ctx, INFER_EFORMAT, "%s: no pictures are listed", s->name);
+    for (size_t i = 0; i < n; i++)
+        if (!pictures_add(&s->pictures, paths[i]))
+            return infer_fail_memory(s->ctx, n * sizeof *paths);
+    if (!paths) INFER_TRY(pictures_of_list(s->ctx, s->name, &s->pictures));
+    pictures_ready(s);
+    return INFER_OK;
+}
+
+static int open_list(infer *ctx, const char *name, const char *const *paths, size_t n,
+                     const infer_sampling *sampling, infer_source **out) {
+    infer_source *s;
+    INFER_TRY(source_new(ctx, name, sampling, &s));
+    int status = take_list(s, sampling, paths, n);
+    if (status == INFER_OK)
+        *out = s;
+    else
+        infer_source_close(s);
+    return status;
+}
+
 int infer_source_open_list(infer *ctx, const char *name, const char *const *paths, size_t n,
                            const infer_sampling *sampling, infer_source **out) {
-    infer_source *s;
     *out = NULL;
-    INFER_TRY(source_new(ctx, name, sampling, &s));
-    int status;
-    INFER_GO(check_list(s, sampling));
-    if (!n) {
-        status = infer_fail(ctx, INFER_EFORMAT, "%s: no pictures are listed", name);
-        goto done;
-    }
-    for (size_t i = 0; i < n; i++)
-        if (!pictures_add(&s->pictures, paths[i])) {
-            status = infer_fail_memory(ctx, n * sizeof *paths);
-            goto done;
-        }
-    pictures_ready(s);
-    *out = s;
-done:
-    if (status != INFER_OK) infer_source_close(s);
+    if (name || n == 1) return open_list(ctx, name ? name : paths[0], paths, n, sampling, out);
+    char *folder = pictures_common_folder(paths, n);
+    int status = folder ? open_list(ctx, folder, paths, n, sampling, out)
+                        : infer_fail_memory(ctx, n * sizeof *paths);
+    free(folder);
     return status;
+}
+
+int infer_source_open_names(infer *ctx, const char *path, const infer_sampling *sampling,
+                            infer_source **out) {
+    *out = NULL;
+    return open_list(ctx, path, NULL, 0, sampling, out);
 }
 
 void infer_source_close(infer_source *s) {

@@ -44,16 +44,27 @@ struct parser {
 
 /* ------------------------------------------------------------------ messages */
 
+static bool line_is_open; /* progress stands on the terminal's last line */
+
 static void print_name(const cli *c) {
     fputs(c->spec->tool, stderr);
     if (c->spec->command) fprintf(stderr, " %s", c->spec->command);
     fputs(": ", stderr);
 }
 
+/* Names of files and what records carry go into messages: nothing in them may steer a terminal. */
 static void print_message(const cli *c, const char *format, va_list args) {
+    char text[4096];
+    vsnprintf(text, sizeof text, format, args);
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        if (*at < 0x20 || *at == 0x7f) *at = '?';
+        /* U+0080 to U+009F are control characters too */
+        if (*at == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f) *at = at[1] = '?';
+    }
+    if (line_is_open) fputs("\r\033[K", stderr);
+    line_is_open = false;
     print_name(c);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s\n", text);
 }
 
 void cli_error(const cli *c, const char *format, ...) {
@@ -99,17 +110,24 @@ static void print_option(const struct cli_option *o) {
     printf("%-28s %s\n", left, o->help);
 }
 
+/* Ends after --help and the like, which are all that the user wanted. */
+static _Noreturn void exit_printed(const char *tool) {
+    if (!fflush(stdout) && !ferror(stdout)) exit(CLI_DONE);
+    fprintf(stderr, "%s: standard output: cannot write: %s\n", tool, strerror(errno));
+    exit(CLI_FAILED);
+}
+
 static _Noreturn void print_help(const cli *c, const struct parser *p) {
     const struct cli_spec *s = c->spec;
     printf("Usage: %s%s%s [OPTIONS]%s%s\n%s\n\n", s->tool, s->command ? " " : "",
            s->command ? s->command : "", *s->operands ? " " : "", s->operands, s->summary);
     for (int i = 0; i < p->count; i++) print_option(&p->options[i]);
-    exit(fflush(stdout) ? CLI_FAILED : CLI_DONE);
+    exit_printed(s->tool);
 }
 
 static _Noreturn void print_version(const char *tool) {
     printf("%s %s\n", tool, VT_VERSION);
-    exit(fflush(stdout) ? CLI_FAILED : CLI_DONE);
+    exit_printed(tool);
 }
 
 static void parser_add(struct parser *p, const struct cli_option *o) {
@@ -136,17 +154,35 @@ static struct parser *parser_new(const struct cli_spec *spec) {
     return p;
 }
 
-static void choose_blas(const char *core, char **argv) {
-    if (!core || setenv("OPENBLAS_CORETYPE", core, 0)) return;
-    execv("/proc/self/exe", argv); /* where that fails, the kernels are slower but right */
+/* A closed standard stream must not become the gallery's descriptor: what is meant for the one
+ * would go into the other. The wrong way round, so that using it fails as it would have. */
+static void fill_standard_streams(void) {
+    static const int ways[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", ways[fd]) != fd) _exit(CLI_FAILED);
+}
+
+/* Sets what libraries read from the environment before main, and starts again with it.
+ * OMP_WAIT_POLICY: threads of ours that have nothing to do sleep. libgomp's would spin, and where
+ * others need the cores, the one that has work waits behind them: many times slower. */
+static void choose_environment(const struct cli_spec *spec, const char *core, char **argv) {
+    bool again = core && !getenv("OPENBLAS_CORETYPE") && !setenv("OPENBLAS_CORETYPE", core, 0);
+    if ((spec->common & CLI_THREADS) && !getenv("OMP_WAIT_POLICY") && !getenv("GOMP_SPINCOUNT"))
+        again |= !setenv("OMP_WAIT_POLICY", "passive", 0);
+    if (again) execv("/proc/self/exe", argv); /* where that fails, it is slower but right */
 }
 
 void cli_start(cli *c, const struct cli_spec *spec, int argc, char **argv, const char *blas) {
-    choose_blas(blas, argv);
+    fill_standard_streams();
+    choose_environment(spec, blas, argv);
     *c = (cli){.spec = spec, .argc = argc, .argv = argv, .parser = parser_new(spec)};
     if (spec->common & CLI_MODEL) c->model = getenv("VT_MODEL");
     if (spec->common & CLI_GALLERY) c->gallery = getenv("VT_GALLERY");
     optind = spec->command ? 2 : 1;
+}
+
+static bool is_stdout(const char *path) {
+    return !path || !strcmp(path, "-");
 }
 
 static enum cli_progress_mode progress_mode(const cli *c, const char *text) {
@@ -188,11 +224,25 @@ static void refuse_abbreviation(const cli *c, const char *name) {
         cli_usage(c, "unknown option '%s'", word);
 }
 
-static bool is_own(const struct parser *p, const struct cli_spec *spec, int key) {
-    (void)p;
+static bool is_own(const struct cli_spec *spec, int key) {
     for (const struct cli_option *o = spec->options; o && o->name; o++)
         if (o->key == key) return true;
     return false;
+}
+
+/* What has no effect is a mistake. */
+static void check_combination(const cli *c) {
+    bool was_stdin = false;
+    if (c->output && !*c->output) cli_usage(c, "-o: the name of a file is missing");
+    if (c->overwrite && (c->spec->common & CLI_OUTPUT) && is_stdout(c->output))
+        cli_usage(c, "--overwrite has no effect without -o FILE");
+    if (c->quiet && c->progress == CLI_PROGRESS_JSON)
+        cli_usage(c, "--progress=json has no effect with -q");
+    for (int i = 0; i < c->argc; i++) {
+        bool is_stdin = !strcmp(c->argv[i], "-");
+        if (is_stdin && was_stdin) cli_usage(c, "-: standard input is given twice");
+        was_stdin = was_stdin || is_stdin;
+    }
 }
 
 int cli_next(cli *c, const char **arg) {
@@ -205,13 +255,12 @@ int cli_next(cli *c, const char **arg) {
         if (index >= 0) refuse_abbreviation(c, p->getopt[index].name);
         if (key == '?' || key == ':') refuse_option(c, key, c->argv);
         *arg = optarg;
-        if (is_own(p, c->spec, key)) return key;
+        if (is_own(c->spec, key)) return key;
         if (!take_common(c, key, optarg)) abort();
     }
-    if (c->overwrite && (c->spec->common & CLI_OUTPUT) && !c->output)
-        cli_usage(c, "--overwrite has no effect without -o");
     c->argc -= optind;
     c->argv += optind;
+    check_combination(c);
     free(p);
     c->parser = NULL;
     return 0;
@@ -222,7 +271,7 @@ static _Noreturn void print_commands(const char *tool, const char *summary,
     printf("Usage: %s COMMAND [OPTIONS]\n%s\n\nCommands:\n", tool, summary);
     for (int i = 0; i < n; i++) printf("  %-12s %s\n", commands[i].command, commands[i].summary);
     printf("\n'%s COMMAND --help' prints a command's options.\n", tool);
-    exit(fflush(stdout) ? CLI_FAILED : CLI_DONE);
+    exit_printed(tool);
 }
 
 int cli_command(const char *tool, const char *summary, const struct cli_spec *commands, int n,
@@ -287,8 +336,8 @@ void cli_need_gallery(const cli *c) {
 
 /* -------------------------------------------------------------------- output */
 
-static bool is_stdout(const char *path) {
-    return !path || !strcmp(path, "-");
+const char *cli_output_name(const cli *c) {
+    return is_stdout(c->output) ? "standard output" : c->output;
 }
 
 static char *directory_of(const char *path) {
@@ -316,6 +365,10 @@ static int open_hidden(struct cli_output *out) {
         }
     }
     return fd;
+}
+
+static void refuse_write(const cli *c, int number) {
+    cli_error(c, "%s: cannot write: %s", cli_output_name(c), strerror(number));
 }
 
 bool cli_output_open(const cli *c, struct cli_output *out) {
@@ -390,12 +443,12 @@ bool cli_output_commit(const cli *c, struct cli_output *out) {
     bool ok;
     if (is_stdout(out->path)) {
         ok = !ferror(out->file) && !fflush(out->file);
-        if (!ok) cli_error(c, "%s: %s", c->output ? c->output : "standard output", strerror(errno));
+        if (!ok) refuse_write(c, errno);
         return ok;
     }
     ok = !ferror(out->file) && place(out);
     if (!ok) {
-        cli_error(c, "%s: %s", out->path, strerror(errno));
+        refuse_write(c, errno);
         cli_output_abandon(out);
         return false;
     }
@@ -444,6 +497,7 @@ static void print_progress(struct cli_progress *p, unsigned long long done,
     fprintf(stderr, " %s, %.1f/s", p->unit, rate);
     if (total > done) fprintf(stderr, ", %.0f s left", left);
     fputs("\033[K", stderr);
+    line_is_open = true;
 }
 
 void cli_progress_show(struct cli_progress *p, unsigned long long done, unsigned long long total) {
@@ -460,6 +514,7 @@ void cli_progress_end(struct cli_progress *p, unsigned long long done) {
     if (!p->active) return;
     if (p->c->progress == CLI_PROGRESS_JSON || p->printed)
         print_progress(p, done, 0, now() - p->started);
-    if (p->c->progress != CLI_PROGRESS_JSON && p->printed) fputc('\n', stderr);
+    if (line_is_open) fputc('\n', stderr);
+    line_is_open = false;
     p->active = false;
 }

@@ -58,7 +58,8 @@ typedef struct cli {
 } cli;
 
 /* Prepares parsing. Restarts the program once with OPENBLAS_CORETYPE set if OpenBLAS has chosen
- * lesser kernels than the CPU runs (`blas`: the value it should have, or NULL). */
+ * lesser kernels than the CPU runs (`blas`: the value it should have, or NULL), and, for a tool
+ * with threads, with OMP_WAIT_POLICY=passive unless the environment says how threads wait. */
 void cli_start(cli *c, const struct cli_spec *spec, int argc, char **argv, const char *blas);
 
 /* The next of the tool's own options, its value in *arg; 0 after the last. Common options, --help
@@ -101,6 +102,9 @@ struct cli_output {
     char *temporary;
     bool overwrite;
 };
+
+/* The output's name for messages: of the file, or "standard output". */
+const char *cli_output_name(const cli *c);
 
 /* path NULL or "-": stdout. Prints the reason and returns false if it cannot be made or is there.
  */

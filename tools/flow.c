@@ -155,8 +155,8 @@ static bool write_records(struct flow *f, size_t n) {
         if (is_frame(record) && !n--) return true;
         s->head++;
         s->waiting_bytes -= gallery_record_bytes(record) + RECORD_BYTES;
-        bool ok =
-            gallery_ok(f, gallery_record_write(f->context, record, s->out.file, s->out.flush));
+        bool ok = GALLERY_OK == gallery_record_write(f->context, record, s->out.file, s->out.flush);
+        if (!ok) cli_error(f->c, "%s: %s", cli_output_name(f->c), gallery_message(f->context));
         if (gallery_record_kind(record) != GALLERY_RECORD_END)
             cli_progress_show(&s->progress, ++s->frames, 0);
         gallery_record_free(record);

@@ -63,6 +63,7 @@ struct job {
     struct cli_progress progress;
     unsigned long long points;
     gallery_grid_counts counts; /* of all sources */
+    bool unwritten;             /* the output, not a source, has failed */
     bool dry_run, json;
     const char *format;  /* of OGR; NULL: GeoJSON lines */
     gallery_sink *sink;  /* with it */
@@ -141,7 +142,9 @@ static int write_point(void *user, const gallery_point *point) {
     job->points++;
     if (job->dry_run) return GALLERY_OK;
     if (job->sink) return gallery_sink_put(job->sink, point);
-    return gallery_point_write(job->ctx, point, job->out.file, false);
+    int status = gallery_point_write(job->ctx, point, job->out.file, false);
+    job->unwritten = status != GALLERY_OK;
+    return status;
 }
 
 /* A reader of a pipe gets a feature's points before the next feature is read. */
@@ -292,7 +295,8 @@ static int run(struct job *job) {
     cli_progress_end(&job->progress, job->points);
     if (status == GALLERY_OK && job->dry_run) print_counts(job);
     if (status != GALLERY_OK)
-        cli_error(&job->c, "%s", gallery_message(job->ctx));
+        cli_error(&job->c, "%s%s%s", job->unwritten ? cli_output_name(&job->c) : "",
+                  job->unwritten ? ": " : "", gallery_message(job->ctx));
     else if (cli_output_commit(&job->c, &job->out))
         result = job->counts.broken ? CLI_PARTIAL : CLI_DONE;
     cli_output_abandon(&job->out);

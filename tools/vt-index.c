@@ -4,6 +4,7 @@
 #include "libgallery/record.h"
 #include "libgallery/store.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,7 +111,7 @@ static bool show(struct job *job) {
         return false;
     job->json ? print_json(&info) : print_text(&info);
     if (!fflush(stdout) && !ferror(stdout)) return true;
-    cli_error(&job->c, "standard output: cannot be written");
+    cli_error(&job->c, "%s: cannot write: %s", cli_output_name(&job->c), strerror(errno));
     return false;
 }
 
@@ -171,8 +172,10 @@ static bool dump(struct job *job) {
         return false;
     job->dim = (size_t)info.setup.dim;
     int status = gallery_each(job->g, job->embeddings, write_point, job);
-    if (job->status != GALLERY_OK) status = job->status;
-    bool ok = fail(job, status) && cli_output_commit(&job->c, &job->out);
+    if (job->status != GALLERY_OK)
+        cli_error(&job->c, "%s: %s", cli_output_name(&job->c), gallery_message(job->ctx));
+    bool ok =
+        job->status == GALLERY_OK && fail(job, status) && cli_output_commit(&job->c, &job->out);
     cli_output_abandon(&job->out);
     return ok;
 }

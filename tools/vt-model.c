@@ -132,8 +132,11 @@ static int do_show(cli *c) {
     infer_model *model = NULL;
     int status = verify ? infer_model_verify(ctx, c->model) : INFER_OK;
     if (status == INFER_OK) status = infer_model_load(ctx, c->model, 0, &model);
-    if (status == INFER_OK) status = infer_model_print(model, stdout, json);
-    if (status != INFER_OK) cli_error(c, "%s", infer_message(ctx));
+    bool loaded = status == INFER_OK;
+    if (loaded) status = infer_model_print(model, stdout, json);
+    if (status != INFER_OK)
+        cli_error(c, "%s%s%s", loaded ? cli_output_name(c) : "", loaded ? ": " : "",
+                  infer_message(ctx));
     infer_model_close(model);
     infer_close(ctx);
     return status == INFER_OK ? CLI_DONE : CLI_FAILED;

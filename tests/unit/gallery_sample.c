@@ -33,7 +33,7 @@ static size_t sample_area(const double *xy, const size_t *ends, size_t rings, do
     taken_count = 0;
     stop_at = MOST + 1;
     if (gallery_context_open(1, &ctx)) return 0;
-    CHECK(gallery_sample_area(ctx, xy, ends, rings, spacing_m, take, NULL) == GALLERY_OK);
+    CHECK(gallery_sample_area(ctx, xy, ends, rings, false, spacing_m, take, NULL) == GALLERY_OK);
     gallery_context_close(ctx);
     return taken_count;
 }

@@ -333,6 +333,89 @@ TEST(geometries_on_no_earth) {
     CHECK(got_count == 4 && problems == 4 && counts.broken == 4); /* none of a broken feature */
 }
 
+/* Do the points fill the polygon in the plane, which has this area, and only that? */
+static void check_plane(int epsg, const char *wkt, double area_m2, double spacing_m) {
+    const char *const features[] = {wkt, NULL};
+    const char *path = make("plane.gpkg", "GPKG", epsg, features);
+    char *text = (char *)(uintptr_t)wkt;
+    OGRGeometryH polygon = NULL;
+    OGRSpatialReferenceH plane = srs_of(epsg), wgs84 = srs_of(4326);
+    OGRCoordinateTransformationH back = OCTNewCoordinateTransformation(wgs84, plane);
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_AREA, .spacing_m = spacing_m};
+    CHECK(read_source(setup, path) == GALLERY_OK);
+    CHECK(got_count <= MOST);
+    CHECK_NEAR((double)got_count * spacing_m * spacing_m / area_m2, 1, 0.02);
+    OGR_G_CreateFromWkt(&text, NULL, &polygon);
+    OGRGeometryH wider = OGR_G_Buffer(polygon, 1, 8); /* what the cut edges stray */
+    for (size_t i = 0; i < got_count; i++) {
+        OGRGeometryH point = OGR_G_CreateGeometry(wkbPoint);
+        double x = got[i].lon, y = got[i].lat;
+        CHECK(OCTTransform(back, 1, &x, &y, NULL));
+        OGR_G_SetPoint_2D(point, 0, x, y);
+        CHECK(OGR_G_Contains(wider, point));
+        OGR_G_DestroyGeometry(point);
+    }
+    OGR_G_DestroyGeometry(wider);
+    OGR_G_DestroyGeometry(polygon);
+    OCTDestroyCoordinateTransformation(back);
+    OSRRelease(plane);
+    OSRRelease(wgs84);
+    VSIUnlink(path);
+}
+
+TEST(polygons_in_planes) {
+    /* Over the antimeridian in Fiji's grid, with a hole across it; around the poles in planes of
+     * equal areas, with a hole beside the pole, and one around it. */
+    check_plane(3460,
+                "POLYGON ((1900000 3800000, 2200000 3800000, 2200000 4000000, 1900000 4000000, "
+                "1900000 3800000),(2070000 3870000, 2170000 3870000, 2170000 3930000, 2070000 "
+                "3930000, 2070000 3870000))",
+                5.4e10, 2500);
+    check_plane(3571,
+                "POLYGON ((-150000 -100000, 100000 -100000, 100000 150000, -150000 150000, "
+                "-150000 -100000))",
+                6.25e10, 2500);
+    check_plane(6932,
+                "POLYGON ((-1e6 -1e6, 1e6 -1e6, 1e6 1e6, -1e6 1e6, -1e6 -1e6),(-1e5 -9e5, 3e5 "
+                "-9e5, 3e5 -4e5, -1e5 -4e5, -1e5 -9e5))",
+                3.8e12, 20000);
+    check_plane(6932,
+                "POLYGON ((-1e6 -1e6, 1e6 -1e6, 1e6 1e6, -1e6 1e6, -1e6 -1e6),(-1e5 -9e5, 3e5 "
+                "-9e5, 3e5 4e5, -1e5 4e5, -1e5 -9e5))",
+                3.48e12, 20000);
+    /* beside the antimeridian, and far from it */
+    check_plane(6932, "POLYGON ((5e3 -9e5, 3e5 -9e5, 3e5 -4e5, 5e3 -4e5, 5e3 -9e5))", 1.475e11,
+                5000);
+    check_plane(3035, "POLYGON ((4e6 3e6, 4.3e6 3e6, 4.3e6 3.2e6, 4e6 3e6))", 3e10, 2000);
+}
+
+/* Around the whole Earth and on both hemispheres: which of the poles is inside? */
+TEST(polygon_around_either_pole) {
+    static const char *const ring[] = {
+        "POLYGON ((-9e6 -1e6, 9e6 -1e6, 9e6 1.8e7, -9e6 1.8e7, -9e6 -1e6))", NULL};
+    const char *path = in_folder("either.gpkg");
+    OGRSpatialReferenceH srs = OSRNewSpatialReference(NULL);
+    OSRImportFromProj4(srs, "+proj=aeqd +lat_0=10 +lon_0=0 +datum=WGS84");
+    GDALDatasetH dataset =
+        GDALCreate(GDALGetDriverByName("GPKG"), path, 0, 0, 0, GDT_Unknown, NULL);
+    OGRLayerH layer = GDALDatasetCreateLayer(dataset, "things", srs, wkbPolygon, NULL);
+    OGRFeatureH feature = OGR_F_Create(OGR_L_GetLayerDefn(layer));
+    OGRGeometryH geometry = NULL;
+    char *text = (char *)(uintptr_t)ring[0];
+    OGR_G_CreateFromWkt(&text, srs, &geometry);
+    OGR_F_SetGeometryDirectly(feature, geometry);
+    CHECK(OGR_L_CreateFeature(layer, feature) == OGRERR_NONE);
+    OGR_F_Destroy(feature);
+    GDALClose(dataset);
+    OSRRelease(srs);
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_AREA, .spacing_m = 1e5};
+    CHECK(read_source(setup, path) == GALLERY_ECRS);
+    CHECK(strstr(message, "layer things: feature 1: a polygon goes around the Earth"));
+    CHECK(got_count == 0);
+    setup.problem = note_problem;
+    CHECK(read_source(setup, path) == GALLERY_EEMPTY && problems == 1 && counts.broken == 1);
+}
+
 /* -------------------------------------------------------------- what is written */
 
 TEST(properties_are_json) {
@@ -638,6 +721,8 @@ int main(void) {
     RUN(geometries_3d);
     RUN(geometries_of_the_wrong_kind);
     RUN(geometries_on_no_earth);
+    RUN(polygons_in_planes);
+    RUN(polygon_around_either_pole);
     RUN(properties_are_json);
     RUN(headings);
     RUN(repeated_points_come_once);

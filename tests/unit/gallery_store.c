@@ -1,6 +1,8 @@
 /* The store: staging, batches, crashes, locks, damage. */
 #include "store_fixture.h"
 
+#include <lmdb.h>
+
 #include "libgallery/block.h"
 #include "libgallery/f16.h"
 
@@ -456,6 +458,20 @@ static off_t find_block(const char *file, size_t after) {
     return found;
 }
 
+/* A value of the newest commit in the file, by its magic; -1: none. */
+static off_t find_value(const char *file, const char *magic) {
+    FILE *f = fopen(file, "rb");
+    struct stat st;
+    off_t found = -1;
+    char *bytes = f && !fstat(fileno(f), &st) ? malloc((size_t)st.st_size) : NULL;
+    if (bytes && fread(bytes, (size_t)st.st_size, 1, f) == 1)
+        for (off_t at = 0; at + 4 <= st.st_size; at++)
+            if (!memcmp(bytes + at, magic, 4)) found = at;
+    free(bytes);
+    if (f) fclose(f);
+    return found;
+}
+
 TEST(damage_is_found) {
     begin();
     gallery *g;
@@ -484,6 +500,104 @@ TEST(damage_is_found) {
     REQUIRE(spoil(path, at, 4));
     REQUIRE(gallery_open(ctx, path, &g) == GALLERY_OK);
     CHECK(gallery_search(g, query, 1, 3, false, hit, &found) == GALLERY_OK && found == 3);
+    gallery_close(g);
+    free(points);
+    end();
+}
+
+/* Every byte counts: of headers, of what waits for its embedding, of attributes, of the index. */
+TEST(every_byte_is_covered) {
+    static const struct {
+        const char *magic;
+        off_t at;
+        int status;                               /* of what uses it */
+    } bytes[] = {{"VGBK", 17, GALLERY_ECHECKSUM}, /* the extent */
+                 {"VGBK", 40, GALLERY_EFORMAT},   /* reserved */
+                 {"VGBK", 70, GALLERY_ECHECKSUM},
+                 {"VGAT", 26, GALLERY_ECHECKSUM},
+                 /* staged: its text, its checksum */
+                 {"{\"on", 2, GALLERY_ECHECKSUM},
+                 {"{\"on", -7, GALLERY_ECHECKSUM}};
+    begin();
+    gallery *g;
+    gallery_changes c;
+    struct fixture_encoder e = {.dim = 64, .noise = 1};
+    gallery_point *points = fixture_points(250, 1);
+    char *texts = give_properties(points, 250);
+    REQUIRE(open_for_writing(64, &g));
+    CHECK(gallery_stage(g, points, 249) == GALLERY_OK);
+    CHECK(gallery_embed_staged(g, fixture_embed, NULL, &e, &c) == GALLERY_OK);
+    points[249].properties = "{\"only\":1}";
+    CHECK(gallery_stage(g, points + 249, 1) == GALLERY_OK);
+    gallery_close(g);
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+        struct digest d = {.dim = 64};
+        off_t at = find_value(path, bytes[i].magic);
+        REQUIRE(at > 0 && spoil(path, at + bytes[i].at, 4));
+        REQUIRE(gallery_open_writer(ctx, path, NULL, &g) == GALLERY_OK);
+        CHECK(gallery_verify(g, NULL, NULL, NULL) == bytes[i].status);
+        int status = *bytes[i].magic == 'V' ? gallery_each(g, true, digest_add, &d)
+                                            : gallery_embed_staged(g, fixture_embed, NULL, &e, &c);
+        CHECK(status == bytes[i].status && d.n == 0);
+        gallery_close(g);
+        REQUIRE(spoil(path, at + bytes[i].at, 4));
+    }
+    REQUIRE(gallery_open(ctx, path, &g) == GALLERY_OK);
+    CHECK(gallery_verify(g, NULL, NULL, NULL) == GALLERY_OK);
+    gallery_close(g);
+    free(texts);
+    free(points);
+    end();
+}
+
+/* An entry of the index that was made for another block is not used, and verify says so. */
+TEST(index_of_another_block_is_not_used) {
+    begin();
+    gallery *g;
+    gallery_changes c;
+    gallery_info info;
+    gallery_hit with[5], without[5];
+    unsigned long long built;
+    size_t found;
+    struct fixture_encoder e = {.dim = 8, .noise = 0};
+    gallery_point *points = fixture_points(3000, 1);
+    REQUIRE(open_for_writing(8, &g));
+    CHECK(gallery_stage(g, points, 3000) == GALLERY_OK);
+    CHECK(gallery_embed_staged(g, fixture_embed, NULL, &e, &c) == GALLERY_OK);
+    CHECK(gallery_index_build(g, NULL, NULL, &built) == GALLERY_OK && built > 2);
+    gallery_close(g);
+    MDB_env *env;
+    MDB_txn *txn;
+    MDB_dbi db;
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    REQUIRE(!mdb_env_create(&env) && !mdb_env_set_maxdbs(env, 8) &&
+            !mdb_env_open(env, path, MDB_NOSUBDIR, 0666) && !mdb_txn_begin(env, NULL, 0, &txn) &&
+            !mdb_dbi_open(txn, "index", 0, &db) && !mdb_cursor_open(txn, db, &cursor));
+    unsigned char entry[128], first[128];
+    REQUIRE(!mdb_cursor_get(cursor, &key, &value, MDB_FIRST) && value.mv_size <= sizeof entry);
+    size_t size = value.mv_size;
+    memcpy(first, value.mv_data, size);
+    memcpy(entry, first, size);
+    while (!mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) {
+        unsigned char next[128];
+        memcpy(next, value.mv_data, size);
+        value.mv_data = entry;
+        REQUIRE(!mdb_cursor_put(cursor, &key, &value, MDB_CURRENT));
+        memcpy(entry, next, size);
+    }
+    mdb_cursor_close(cursor);
+    REQUIRE(!mdb_txn_commit(txn));
+    mdb_env_close(env);
+    REQUIRE(gallery_open(ctx, path, &g) == GALLERY_OK);
+    CHECK(gallery_stat(g, &info) == GALLERY_OK && info.indexed_blocks == 1);
+    CHECK(gallery_verify(g, NULL, NULL, NULL) == GALLERY_EFORMAT);
+    CHECK(strstr(gallery_message(ctx), "made for another block"));
+    const float query[8] = {0.6f, 0.8f};
+    CHECK(gallery_search(g, query, 1, 5, false, with, &found) == GALLERY_OK && found == 5);
+    CHECK(gallery_search(g, query, 1, 5, true, without, &found) == GALLERY_OK);
+    for (size_t i = 0; i < 5; i++)
+        CHECK(with[i].id == without[i].id && with[i].score == without[i].score);
     gallery_close(g);
     free(points);
     end();
@@ -575,6 +689,8 @@ int main(void) {
     RUN(other_setups_are_refused);
     RUN(wrong_points_and_embeddings_are_refused);
     RUN(damage_is_found);
+    RUN(every_byte_is_covered);
+    RUN(index_of_another_block_is_not_used);
     RUN(no_galleries);
     RUN(read_only_places_work);
     return test_finish();

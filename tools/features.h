@@ -1,0 +1,45 @@
+/* features.h - what vt-frames does with one source: its frames to records with features, in batches
+ * of pictures, in order, then the record that ends it. */
+#ifndef VT_FEATURES_H
+#define VT_FEATURES_H
+
+#include "cli.h"
+#include "libgallery/record.h"
+#include "libinfer/media.h"
+#include "libinfer/model.h"
+
+/* Pictures that wait for one call of the model: as many as it computes at once. */
+#define FEATURES_BATCH 8
+
+struct features_item {
+    long index;
+    double t_s;
+    char *error; /* NULL: there are pixels */
+};
+
+struct features {
+    const cli *c;
+    infer *infer;
+    infer_model *model;
+    const infer_model_info *info;
+    gallery_context *gallery;
+    struct cli_output out;
+    struct cli_progress progress;
+    struct features_item items[FEATURES_BATCH];
+    int n;
+    float *pixels; /* [FEATURES_BATCH][3][size][size], of the items without an error */
+    size_t pictures;
+    float *features; /* [FEATURES_BATCH][feature_dim] */
+    unsigned long long frames, expected;
+    bool errors; /* some frame could not be decoded */
+};
+
+/* Opens contexts, model and output. features_close also after a failure. The functions print what
+ * went wrong and return false. */
+bool features_open(struct features *f, const cli *c);
+bool features_run(struct features *f, infer_source *source);
+
+/* Commits the output if all went well, else leaves none. Returns the exit status. */
+int features_close(struct features *f, bool ok);
+
+#endif
