@@ -287,6 +287,19 @@ bool gallery_record_set_vector(gallery_record *record, const char *key, const fl
     return ok;
 }
 
+bool gallery_record_set_lines(gallery_record *record, const char *key, const char *lines) {
+    json_t *list = json_array();
+    for (const char *line = lines; list && line;) {
+        size_t length = strcspn(line, "\n");
+        if (json_array_append_new(list, json_stringn(line, length))) {
+            json_decref(list);
+            list = NULL;
+        }
+        line = line[length] ? line + length + 1 : NULL;
+    }
+    return set(record, key, list);
+}
+
 bool gallery_record_set_candidates(gallery_record *record, const gallery_hit *hits, size_t n) {
     json_t *list = json_array();
     for (size_t i = 0; list && i < n; i++) {

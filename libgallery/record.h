@@ -82,7 +82,7 @@ bool gallery_record_properties(const gallery_record *record, const char *const *
 
 /* Setters return false when memory runs out or a number is not finite. Coordinates are rounded to 7
  * decimals, a number to `decimals` (0 to 9). Text that is not UTF-8 gets '?' for what lies beyond
- * ASCII. */
+ * ASCII. Lines, with LF between them, become an array of strings. */
 bool gallery_record_set_point(gallery_record *record, double lon_deg, double lat_deg);
 bool gallery_record_set_no_point(gallery_record *record);
 bool gallery_record_set_string(gallery_record *record, const char *key, const char *value);
@@ -92,6 +92,7 @@ bool gallery_record_set_null(gallery_record *record, const char *key);
 bool gallery_record_set_pair(gallery_record *record, const char *key, double lon_deg,
                              double lat_deg);
 bool gallery_record_set_vector(gallery_record *record, const char *key, const float *v, size_t dim);
+bool gallery_record_set_lines(gallery_record *record, const char *key, const char *lines);
 bool gallery_record_set_candidates(gallery_record *record, const gallery_hit *hits, size_t n);
 void gallery_record_remove(gallery_record *record, const char *key);
 

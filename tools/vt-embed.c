@@ -179,6 +179,13 @@ static bool read_file(struct job *job, const char *path) {
     return ok;
 }
 
+/* Points that wait, of an interrupted run or of an import, need no new ones to go on. */
+static bool has_staged(struct job *job) {
+    gallery_info info;
+    if (job->sync_tag || access(job->c.gallery, F_OK)) return false;
+    return open_gallery(job) && fail(job, gallery_stat(job->g, &info)) && info.staged;
+}
+
 static bool read_all(struct job *job) {
     bool ok = true;
     cli_progress_start(&job->c, &job->progress, "points read");
@@ -186,6 +193,7 @@ static bool read_all(struct job *job) {
     for (int i = 0; ok && i < job->c.argc; i++) ok = read_file(job, job->c.argv[i]);
     if (job->g && !job->sync) ok = stage(job) && ok; /* what came before an error is not lost */
     cli_progress_end(&job->progress, job->read);
+    if (ok && !job->read && !job->skipped && has_staged(job)) return true;
     if (ok && !job->read) {
         cli_error(&job->c, "no points: the input holds no usable record");
         return false;

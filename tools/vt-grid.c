@@ -1,5 +1,6 @@
 /* vt-grid - points for a gallery from geographic sources. */
 #include "cli.h"
+#include "libgallery/diff.h"
 #include "libgallery/grid.h"
 #include "libgallery/record.h"
 #include "libgallery/sink.h"
@@ -24,7 +25,8 @@ enum {
     SHARD,
     UNSORTED,
     DRY_RUN,
-    JSON
+    JSON,
+    DIFF
 };
 
 static const struct cli_option options[] = {
@@ -40,6 +42,7 @@ static const struct cli_option options[] = {
     {SHARD, "shard", "I/N", "only the points of part I of N of the ground"},
     {'f', "format", "FORMAT", "GeoJSONSeq, GPKG, FlatGeobuf or CSV (default: by FILE's ending)"},
     {UNSORTED, "unsorted", NULL, "points as they come, not in the order of a curve"},
+    {DIFF, "diff", NULL, "OLD NEW: the points that only one of two streams has"},
     {DRY_RUN, "dry-run", NULL, "print counts and lengths only"},
     {JSON, "json", NULL, "with --dry-run: as JSON"},
     {ALLOW_NET, "allow-net", NULL, "let GDAL read remote and virtual sources"},
@@ -64,7 +67,7 @@ struct job {
     unsigned long long points;
     gallery_grid_counts counts; /* of all sources */
     bool unwritten;             /* the output, not a source, has failed */
-    bool dry_run, json;
+    bool diff, dry_run, json;
     const char *format;  /* of OGR; NULL: GeoJSON lines */
     gallery_sink *sink;  /* with it */
     const char **fields; /* columns, and their types */
@@ -132,6 +135,7 @@ static void take_option(struct job *job, int key, const char *arg) {
     case SHARD: set_shard(job, arg); break;
     case 'f': job->format = arg; break;
     case UNSORTED: s->sorted = false; break;
+    case DIFF: job->diff = true; break;
     case DRY_RUN: job->dry_run = true; break;
     case JSON: job->json = true; break;
     }
@@ -173,20 +177,34 @@ static void set_format(struct job *job) {
     if (!job->setup.sorted) cli_usage(&job->c, "--unsorted has no place with %s", job->format);
 }
 
+static void check_diff(const struct job *job, bool grids) {
+    if (grids) cli_usage(&job->c, "--diff makes no points: it takes no options that say which");
+    if (job->c.argc != 2) cli_usage(&job->c, "--diff needs two streams: OLD NEW");
+    if (!strcmp(job->c.argv[0], "-") && !strcmp(job->c.argv[1], "-"))
+        cli_usage(&job->c, "--diff: only one of the two can be standard input");
+    if (gallery_sink_format(NULL, job->c.output))
+        cli_usage(&job->c, "--diff writes GeoJSON lines: %s would not be one", job->c.output);
+}
+
 static void parse(struct job *job, int argc, char **argv) {
     const char *arg;
-    bool skip = false;
+    bool skip = false, grids = false;
     job->setup.sorted = true;
     cli_start(&job->c, &spec, argc, argv, NULL);
     for (int key; (key = cli_next(&job->c, &arg));) {
         take_option(job, key, arg);
         skip |= key == SKIP_ERRORS;
+        grids |= key != DIFF && key != DRY_RUN && key != JSON;
+    }
+    if (job->json && !job->dry_run) cli_usage(&job->c, "--json has no effect without --dry-run");
+    if (job->diff) {
+        check_diff(job, grids);
+        return;
     }
     gallery_grid_setup *s = &job->setup;
     if (!s->mode) cli_usage(&job->c, "one of --roads M, --area M and --points is needed");
     if (s->highway && s->mode != GALLERY_GRID_ROADS)
         cli_usage(&job->c, "--highway has no effect without --roads");
-    if (job->json && !job->dry_run) cli_usage(&job->c, "--json has no effect without --dry-run");
     set_format(job);
     if (!job->c.argc) cli_usage(&job->c, "no source: name a file, or - for standard input");
     s->layers = (const char *const *)job->layers;
@@ -278,6 +296,23 @@ static int read_sources(struct job *job) {
     return status == GALLERY_END ? GALLERY_OK : status; /* --limit and --unsorted */
 }
 
+static int compare_streams(struct job *job) {
+    gallery_diff_counts n = {0};
+    char **path = job->c.argv;
+    int status = gallery_diff(job->ctx, path[0], path[1], write_point, job, &n);
+    if (status == GALLERY_OK && job->dry_run)
+        printf(job->json ? "{\"added\":%llu,\"removed\":%llu,\"kept\":%llu}\n"
+                         : "added       %14llu\nremoved     %14llu\nkept        %14llu\n",
+               n.added, n.removed, n.kept);
+    return status;
+}
+
+static int make_points(struct job *job) {
+    int status = read_sources(job);
+    if (status == GALLERY_OK && job->dry_run) print_counts(job);
+    return status;
+}
+
 /* A pipe takes what comes at once; the default would be 4 KiB. */
 #define BUFFER ((size_t)256 << 10)
 
@@ -291,9 +326,8 @@ static int run(struct job *job) {
     if (!cli_output_open(&streams, &job->out)) return CLI_FAILED;
     setvbuf(job->out.file, NULL, _IOFBF, BUFFER);
     cli_progress_start(&job->c, &job->progress, "points");
-    int result = CLI_FAILED, status = read_sources(job);
+    int result = CLI_FAILED, status = job->diff ? compare_streams(job) : make_points(job);
     cli_progress_end(&job->progress, job->points);
-    if (status == GALLERY_OK && job->dry_run) print_counts(job);
     if (status != GALLERY_OK)
         cli_error(&job->c, "%s%s%s", job->unwritten ? cli_output_name(&job->c) : "",
                   job->unwritten ? ": " : "", gallery_message(job->ctx));

@@ -1,21 +1,28 @@
-/* vt-index - build, show, check and print a gallery. */
-#include "cli.h"
-#include "libgallery/geodesy.h"
-#include "libgallery/record.h"
-#include "libgallery/store.h"
+/* vt-index - build, show, check, carry and compare galleries. */
+#include "index.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { JSON = 256, EMBEDDINGS };
+enum { JSON = 256, EMBEDDINGS, POINTS_ONLY, RECORDS, DTYPE };
 
 static const struct cli_option stat_options[] = {{JSON, "json", NULL, "print one JSON object"},
                                                  {0}};
 static const struct cli_option dump_options[] = {
-    {EMBEDDINGS, "embeddings", NULL, "with each point's embedding"}, {0}};
+    {EMBEDDINGS, "embeddings", NULL, "with each point's embedding, tags, and the encoder's id"},
+    {0}};
+static const struct cli_option export_options[] = {
+    {POINTS_ONLY, "points-only", NULL,
+     "without embeddings, to be embedded again where they arrive"},
+    {0}};
+static const struct cli_option load_options[] = {
+    {DTYPE, "dtype", "TYPE", "f16 or f32, of the embeddings (default: what they are)"}, {0}};
+static const struct cli_option diff_options[] = {
+    {RECORDS, "records", NULL, "write the points that differ instead of counts"}, {0}};
 
-enum command { BUILD, STAT, VERIFY, DUMP, COMMANDS };
+enum command { BUILD, STAT, VERIFY, LIST, DUMP, LOAD, EXPORT, IMPORT, DIFF, MERGE, COMMANDS };
 static const struct cli_spec commands[COMMANDS] = {
     [BUILD] = {.tool = "vt-index",
                .command = "build",
@@ -33,46 +40,67 @@ static const struct cli_spec commands[COMMANDS] = {
                 .summary = "Check every block, checksum and reference of a gallery.",
                 .operands = "",
                 .common = CLI_GALLERY | CLI_PROGRESS},
+    [LIST] = {.tool = "vt-index",
+              .command = "list",
+              .summary = "List all points: id, longitude, latitude, tags, with tabs between.",
+              .operands = "",
+              .common = CLI_GALLERY | CLI_OUTPUT | CLI_PROGRESS},
     [DUMP] = {.tool = "vt-index",
               .command = "dump",
               .summary = "Write all points of a gallery, in order of their ids.",
               .operands = "",
-              .common = CLI_GALLERY | CLI_OUTPUT,
+              .common = CLI_GALLERY | CLI_OUTPUT | CLI_PROGRESS,
               .options = dump_options},
+    [LOAD] = {.tool = "vt-index",
+              .command = "load",
+              .summary = "Make a gallery of what dump --embeddings has written.",
+              .operands = "[FILE...]",
+              .common = CLI_GALLERY | CLI_PROGRESS,
+              .options = load_options},
+    [EXPORT] = {.tool = "vt-index",
+                .command = "export",
+                .summary = "Pack a gallery into an archive that can be carried anywhere.",
+                .operands = "",
+                .common = CLI_GALLERY | CLI_OUTPUT | CLI_PROGRESS,
+                .options = export_options},
+    [IMPORT] = {.tool = "vt-index",
+                .command = "import",
+                .summary = "Make a gallery of an archive, whole or not at all.",
+                .operands = "FILE",
+                .common = CLI_GALLERY | CLI_PROGRESS},
+    [DIFF] = {.tool = "vt-index",
+              .command = "diff",
+              .summary = "Compare two galleries or archives.",
+              .operands = "OLD NEW",
+              .common = CLI_OUTPUT,
+              .options = diff_options},
+    [MERGE] = {.tool = "vt-index",
+               .command = "merge",
+               .summary = "Make one gallery of several, or of archives.",
+               .operands = "GALLERY...",
+               .common = CLI_GALLERY | CLI_PROGRESS},
 };
 
-struct job {
-    cli c;
-    bool json, embeddings;
-    gallery_context *ctx;
-    gallery *g;
-    size_t dim;
-    struct cli_output out;
-    struct cli_progress progress;
-    unsigned long long done;
-    int status; /* of writing */
-};
-
-static bool fail(const struct job *job, int status) {
+bool index_ok(const struct index_job *job, int status) {
     if (status == GALLERY_OK) return true;
     cli_error(&job->c, "%s", gallery_message(job->ctx));
     return false;
 }
 
 static bool show_progress(void *user, unsigned long long done, unsigned long long total) {
-    struct job *job = user;
+    struct index_job *job = user;
     job->done = done;
     cli_progress_show(&job->progress, done, total);
     return true;
 }
 
-static bool build(struct job *job) {
+static bool build(struct index_job *job) {
     unsigned long long built;
-    if (!fail(job, gallery_open_writer(job->ctx, job->c.gallery, NULL, &job->g))) return false;
+    if (!index_ok(job, gallery_open_writer(job->ctx, job->c.gallery, NULL, &job->g))) return false;
     cli_progress_start(&job->c, &job->progress, "blocks");
     int status = gallery_index_build(job->g, show_progress, job, &built);
     cli_progress_end(&job->progress, job->done);
-    return fail(job, status);
+    return index_ok(job, status);
 }
 
 /* ---------------------------------------------------------------------- stat */
@@ -104,10 +132,10 @@ static void print_json(const gallery_info *info) {
         printf("null}\n");
 }
 
-static bool show(struct job *job) {
+static bool show(struct index_job *job) {
     gallery_info info;
-    if (!fail(job, gallery_open(job->ctx, job->c.gallery, &job->g)) ||
-        !fail(job, gallery_stat(job->g, &info)))
+    if (!index_ok(job, gallery_open(job->ctx, job->c.gallery, &job->g)) ||
+        !index_ok(job, gallery_stat(job->g, &info)))
         return false;
     job->json ? print_json(&info) : print_text(&info);
     if (!fflush(stdout) && !ferror(stdout)) return true;
@@ -117,10 +145,10 @@ static bool show(struct job *job) {
 
 /* -------------------------------------------------------------------- verify */
 
-static bool verify(struct job *job) {
+static bool verify(struct index_job *job) {
     char *text = NULL;
     size_t size;
-    if (!fail(job, gallery_open(job->ctx, job->c.gallery, &job->g))) return false;
+    if (!index_ok(job, gallery_open(job->ctx, job->c.gallery, &job->g))) return false;
     FILE *report = open_memstream(&text, &size);
     if (!report) {
         cli_error(&job->c, "out of memory");
@@ -134,69 +162,50 @@ static bool verify(struct job *job) {
     for (char *line; written && (line = strsep(&rest, "\n")) && *line;)
         cli_error(&job->c, "%s", line);
     free(text);
-    return status == GALLERY_OK || (written ? false : fail(job, status));
+    return status == GALLERY_OK || (written ? false : index_ok(job, status));
 }
 
-/* ---------------------------------------------------------------------- dump */
-
-/* The point's line, read back as a record, and the vector added. */
-static int write_with_embedding(struct job *job, const gallery_point *point, const float *x) {
-    char *text = NULL;
-    size_t size;
-    gallery_record *record = NULL;
-    FILE *line = open_memstream(&text, &size);
-    if (!line) return GALLERY_ENOMEM;
-    int status = gallery_point_write(job->ctx, point, line, false);
-    if (fclose(line) && status == GALLERY_OK) status = GALLERY_ENOMEM;
-    if (status == GALLERY_OK) status = gallery_record_parse(job->ctx, text, size, &record, NULL);
-    if (status == GALLERY_OK && !gallery_record_set_vector(record, "embedding", x, job->dim))
-        status = GALLERY_EVALUE;
-    if (status == GALLERY_OK)
-        status = gallery_record_write(job->ctx, record, job->out.file, job->out.flush);
-    gallery_record_free(record);
-    free(text);
-    return status;
+static void parse(struct index_job *job, const struct cli_spec *which, int argc, char **argv) {
+    const char *arg;
+    cli *c = &job->c;
+    cli_start(c, which, argc, argv, NULL);
+    for (int key; (key = cli_next(c, &arg));) {
+        job->json |= key == JSON;
+        job->embeddings |= key == EMBEDDINGS;
+        job->points_only |= key == POINTS_ONLY;
+        job->records |= key == RECORDS;
+        if (key != DTYPE) continue;
+        job->dtype = !strcmp(arg, "f16") ? GALLERY_F16 : !strcmp(arg, "f32") ? GALLERY_F32 : 0;
+        if (!job->dtype) cli_usage(c, "--dtype: '%s' is neither f16 nor f32", arg);
+    }
 }
 
-static int write_point(void *user, const gallery_point *point, const float *x) {
-    struct job *job = user;
-    job->status = x ? write_with_embedding(job, point, x)
-                    : gallery_point_write(job->ctx, point, job->out.file, job->out.flush);
-    return job->status != GALLERY_OK;
-}
+struct operands {
+    int least, most;
+};
 
-static bool dump(struct job *job) {
-    gallery_info info;
-    if (!fail(job, gallery_open(job->ctx, job->c.gallery, &job->g)) ||
-        !fail(job, gallery_stat(job->g, &info)) || !cli_output_open(&job->c, &job->out))
-        return false;
-    job->dim = (size_t)info.setup.dim;
-    int status = gallery_each(job->g, job->embeddings, write_point, job);
-    if (job->status != GALLERY_OK)
-        cli_error(&job->c, "%s: %s", cli_output_name(&job->c), gallery_message(job->ctx));
-    bool ok =
-        job->status == GALLERY_OK && fail(job, status) && cli_output_commit(&job->c, &job->out);
-    cli_output_abandon(&job->out);
-    return ok;
+static void check_operands(const cli *c, struct operands n) {
+    if (c->argc > n.most) cli_usage(c, "unexpected operand '%s'", c->argv[n.most]);
+    if (c->argc < n.least) cli_usage(c, "an operand is missing: %s", c->spec->operands);
 }
 
 int main(int argc, char **argv) {
-    struct job job = {0};
-    const char *arg;
-    int command = cli_command("vt-index", "Build, show, check and print a gallery.", commands,
-                              COMMANDS, argc, argv);
-    cli_start(&job.c, commands + command, argc, argv, NULL);
-    for (int key; (key = cli_next(&job.c, &arg));) {
-        job.json |= key == JSON;
-        job.embeddings |= key == EMBEDDINGS;
-    }
-    if (job.c.argc) cli_usage(&job.c, "unexpected operand '%s'", *job.c.argv);
-    cli_need_gallery(&job.c);
+    static bool (*const run[COMMANDS])(struct index_job *) = {
+        [BUILD] = build,     [STAT] = show,        [VERIFY] = verify,       [LIST] = index_list,
+        [DUMP] = index_dump, [LOAD] = index_load,  [EXPORT] = index_export, [IMPORT] = index_import,
+        [DIFF] = index_diff, [MERGE] = index_merge};
+    static const struct operands operands[COMMANDS] = {
+        [LOAD] = {0, INT_MAX}, [IMPORT] = {1, 1}, [DIFF] = {2, 2}, [MERGE] = {1, INT_MAX}};
+    struct index_job job = {0};
+    int command = cli_command("vt-index", "Build, show, check, carry and compare galleries.",
+                              commands, COMMANDS, argc, argv);
+    parse(&job, commands + command, argc, argv);
+    check_operands(&job.c, operands[command]);
+    if (command != DIFF) cli_need_gallery(&job.c);
     if (gallery_context_open(job.c.threads, &job.ctx) != GALLERY_OK) {
         cli_error(&job.c, "out of memory");
         return CLI_FAILED;
     }
-    static bool (*const run[COMMANDS])(struct job *) = {build, show, verify, dump};
     bool ok = run[command](&job);
     gallery_close(job.g);
     gallery_context_close(job.ctx);
