@@ -117,7 +117,7 @@ static int fill_circle(struct sweep *s, size_t n, double lat, double step) {
     bool inside = false;
     double from = -180;
     for (size_t i = 0; i < n; i++) {
-        for (double west = -180; west <= 540; west += 360) inside ^= s->crossings[i] < west;
+        for (double west = -900; west <= 900; west += 360) inside ^= s->crossings[i] < west;
         s->crossings[i] -= 360 * floor((s->crossings[i] + 180) / 360);
     }
     qsort(s->crossings, n, sizeof *s->crossings, by_value);
@@ -179,7 +179,7 @@ const char *gallery_sample_unwrap(double *xy, const size_t *ends, size_t rings) 
         size_t n = ends[r] - from;
         for (size_t i = 0; i < n; i++) {
             ring[2 * i] = nearest_turn(ring[2 * i], i ? ring[2 * i - 2] : 0);
-            if (fabs(ring[2 * i]) >= 540) return "goes around the Earth more than once";
+            if (fabs(ring[2 * i]) >= 900) return "goes around the Earth more than once";
             south = fmin(south, ring[2 * i + 1]);
             north = fmax(north, ring[2 * i + 1]);
         }

@@ -381,12 +381,27 @@ static double length_of(OGRGeometryH geometry) {
 }
 
 /* What is straight in a plane is not in degrees: an edge of 1 km strays by less than 0.2 m up to
- * 80 degrees of latitude (length^2 / 8R * tan latitude). */
-static void cut_edges(const gallery_source *s, const struct layer *layer) {
-    if (s->setup->mode != GALLERY_GRID_AREA || layer->unit_m <= 0) return;
+ * 80 degrees of latitude (length^2 / 8R * tan latitude). NULL: there is nothing to cut. */
+static OGRGeometryH cut_edges(const gallery_source *s, const struct layer *layer) {
+    if (s->setup->mode != GALLERY_GRID_AREA || layer->unit_m <= 0) return NULL;
     double length = length_of(s->geometry);
     double most = fmax(CUT_EDGE_M / layer->unit_m, length / CUT_EDGES);
-    if (isfinite(length) && length > most) OGR_G_Segmentize(s->geometry, most);
+    OGRGeometryH cut = isfinite(length) && length > most ? OGR_G_Clone(s->geometry) : NULL;
+    if (cut) OGR_G_Segmentize(cut, most);
+    return cut;
+}
+
+static bool transform(gallery_source *s, const struct layer *layer) {
+    if (!layer->to_wgs84) return true;
+    OGRGeometryH cut = cut_edges(s, layer);
+    if (cut && OGR_G_Transform(cut, layer->to_wgs84) == OGRERR_NONE) {
+        OGR_G_DestroyGeometry(s->geometry);
+        s->geometry = cut;
+        return true;
+    }
+    /* An edge may leave the map, as along the rim of a world map, although its ends do not. */
+    if (cut) OGR_G_DestroyGeometry(cut);
+    return OGR_G_Transform(s->geometry, layer->to_wgs84) == OGRERR_NONE;
 }
 
 /* Takes curves and the layer's reference system out of the geometry. */
@@ -399,9 +414,7 @@ static int bring_to_wgs84(gallery_source *s, const struct layer *layer, gallery_
         OGR_G_DestroyGeometry(s->geometry);
         s->geometry = linear;
     }
-    if (s->geometry) cut_edges(s, layer);
-    bool ok = s->geometry &&
-              (!layer->to_wgs84 || OGR_G_Transform(s->geometry, layer->to_wgs84) == OGRERR_NONE);
+    bool ok = s->geometry && transform(s, layer);
     gallery_complaint_end();
     feature->geometry = s->geometry;
     feature->projected = layer->unit_m > 0;

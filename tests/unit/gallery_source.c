@@ -383,10 +383,33 @@ TEST(polygons_in_planes) {
                 "POLYGON ((-1e6 -1e6, 1e6 -1e6, 1e6 1e6, -1e6 1e6, -1e6 -1e6),(-1e5 -9e5, 3e5 "
                 "-9e5, 3e5 4e5, -1e5 4e5, -1e5 -9e5))",
                 3.48e12, 20000);
+    /* the whole turn of a world map, and a little more */
+    check_plane(6933,
+                "POLYGON ((-17367530.45 -1e6, 17367530.45 -1e6, 17367530.45 1e6, -17367530.45 1e6, "
+                "-17367530.45 -1e6))",
+                6.947e13, 60000);
+    check_plane(6933,
+                "POLYGON ((-17367531 -1e6, 17367531 -1e6, 17367531 1e6, -17367531 1e6, "
+                "-17367531 -1e6))",
+                6.947e13, 60000);
     /* beside the antimeridian, and far from it */
     check_plane(6932, "POLYGON ((5e3 -9e5, 3e5 -9e5, 3e5 -4e5, 5e3 -4e5, 5e3 -9e5))", 1.475e11,
                 5000);
     check_plane(3035, "POLYGON ((4e6 3e6, 4.3e6 3e6, 4.3e6 3.2e6, 4e6 3e6))", 3e10, 2000);
+}
+
+/* An edge may run beside the map although its ends lie on it: here from lobe to lobe of Goode's
+ * interrupted one, over Greenland. Then only its ends count. */
+TEST(polygon_over_the_gap_in_a_map) {
+    static const char *const gap[] = {"POLYGON ((-10151969 8190698, 2032945 8190698, -71442 "
+                                      "4452780, -8573679 4452780, -10151969 8190698))",
+                                      NULL};
+    const char *path = make("gap.gpkg", "GPKG", 3857, gap);
+    gallery_grid_setup setup = {
+        .mode = GALLERY_GRID_AREA, .spacing_m = 1e5, .srs = "+proj=igh +datum=WGS84"};
+    CHECK(read_source(setup, path) == GALLERY_OK);
+    double expected = 6371.0072 * 6371.0072 * (M_PI / 3) * 0.342020; /* 60 degrees, 40 to 80 */
+    CHECK_NEAR((double)got_count * 1e4 / expected, 1, 0.02);
 }
 
 /* Around the whole Earth and on both hemispheres: which of the poles is inside? */
@@ -722,6 +745,7 @@ int main(void) {
     RUN(geometries_of_the_wrong_kind);
     RUN(geometries_on_no_earth);
     RUN(polygons_in_planes);
+    RUN(polygon_over_the_gap_in_a_map);
     RUN(polygon_around_either_pole);
     RUN(properties_are_json);
     RUN(headings);
