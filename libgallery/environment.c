@@ -105,6 +105,26 @@ int gallery_environment_check(gallery_context *ctx, const char *path, const char
     return wrong ? gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", shown, wrong) : status;
 }
 
+int gallery_environment_number(gallery_context *ctx, int fd, const char *shown, uint64_t number) {
+    struct head heads[2];
+    const char *wrong = wrong_head(fd);
+    if (wrong) return gallery_fail(ctx, GALLERY_EFORMAT, "%s: the copy is %s", shown, wrong);
+    uint64_t page = 0;
+    for (int i = 0; i < 2; i++) {
+        if (pread(fd, heads + i, sizeof *heads, (off_t)page) != (ssize_t)sizeof *heads)
+            return gallery_fail_errno(ctx, shown);
+        page = heads[0].trees[0].pad;
+    }
+    struct head newest = heads[heads[1].transaction > heads[0].transaction];
+    for (uint64_t i = 0; i < 2; i++) {
+        newest.page_number = i;
+        newest.transaction = (number & 1) == i ? number : number - 1;
+        if (pwrite(fd, &newest, sizeof newest, (off_t)(i * page)) != (ssize_t)sizeof newest)
+            return gallery_fail_errno(ctx, shown);
+    }
+    return GALLERY_OK;
+}
+
 /* ---------------------------------------------------------------------- open */
 
 static int open_env(const char *path, unsigned flags, size_t map_size, MDB_env **env) {
@@ -121,11 +141,25 @@ static int open_env(const char *path, unsigned flags, size_t map_size, MDB_env *
     return rc;
 }
 
+static bool is_same_file(int fd, const char *path) {
+    struct stat a, b;
+    return !fstat(fd, &a) && !stat(path, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool gallery_environment_replaced(const struct gallery_environment *e, const char *path) {
+    mdb_filehandle_t fd;
+    return mdb_env_get_fd(e->env, &fd) || !is_same_file(fd, path);
+}
+
 static int take_lock(gallery_context *ctx, const char *path, const char *shown, int kind,
                      struct gallery_environment *e) {
     e->lock_fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (e->lock_fd < 0) return gallery_fail_errno(ctx, shown);
-    if (!flock(e->lock_fd, kind | LOCK_NB)) return GALLERY_OK;
+    if (!flock(e->lock_fd, kind | LOCK_NB)) {
+        if (is_same_file(e->lock_fd, path)) return GALLERY_OK;
+        return gallery_fail(ctx, GALLERY_EBUSY,
+                            "%s: another process has just replaced it; try again", shown);
+    }
     if (errno != EWOULDBLOCK) return gallery_fail_errno(ctx, shown);
     if (kind == LOCK_SH)
         return gallery_fail(ctx, GALLERY_EBUSY,

@@ -47,6 +47,13 @@ void gallery_hidden_drop(struct gallery_hidden *h);
 int gallery_environment_create(gallery_context *ctx, const char *path,
                                int (*fill)(MDB_txn *txn, void *user), void *user);
 
+/* Writes a closed file's newest state into both its heads, as transactions `number` - 1 and
+ * `number` (not less than its own). */
+int gallery_environment_number(gallery_context *ctx, int fd, const char *shown, uint64_t number);
+
+/* Another file has taken the name that this one had: gallery_compact. */
+bool gallery_environment_replaced(const struct gallery_environment *e, const char *path);
+
 /* Doubles the map; no transaction may be open. */
 int gallery_environment_grow(gallery_context *ctx, const char *shown,
                              struct gallery_environment *e);

@@ -305,6 +305,14 @@ static int enter(gallery *g) {
     return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
 }
 
+static int open_environment(gallery *g, const char *real) {
+    GALLERY_TRY(gallery_environment_open(g->ctx, real, g->path, g->writer, &g->environment));
+    GALLERY_TRY(enter(g));
+    if (g->writer) return GALLERY_OK;
+    int rc = gallery_environment_begin(&g->environment, MDB_RDONLY, &g->snapshot);
+    return rc ? gallery_fail_store(g, rc) : read_meta(g, g->snapshot);
+}
+
 static int open_at(gallery_context *ctx, const char *path, bool write, const gallery_setup *setup,
                    gallery **out) {
     int status = GALLERY_OK;
@@ -326,14 +334,8 @@ static int open_at(gallery_context *ctx, const char *path, bool write, const gal
         real = realpath(path, NULL);
     }
     status = real ? GALLERY_OK : gallery_fail_errno(ctx, path);
-    if (status == GALLERY_OK)
-        status = gallery_environment_open(ctx, real, path, write, &g->environment);
-    if (status == GALLERY_OK) status = enter(g);
+    if (status == GALLERY_OK) status = open_environment(g, real);
     if (status == GALLERY_OK) status = compare_setup(g, setup);
-    if (status == GALLERY_OK && !write) {
-        int rc = gallery_environment_begin(&g->environment, MDB_RDONLY, &g->snapshot);
-        status = rc ? gallery_fail_store(g, rc) : read_meta(g, g->snapshot);
-    }
 done:
     free(real);
     if (status == GALLERY_OK)
@@ -398,9 +400,19 @@ int gallery_renew(gallery *g) {
     if (g->writer) return GALLERY_OK;
     gallery_patches_free(g->patches);
     g->patches = NULL;
-    int rc = gallery_environment_renew(&g->environment, g->snapshot);
-    if (!rc) return read_meta(g, g->snapshot);
-    return gallery_fail_store(g, rc);
+    char *real = realpath(g->path, NULL);
+    int status = real ? GALLERY_OK : gallery_fail_errno(g->ctx, g->path), rc = 0;
+    if (real && gallery_environment_replaced(&g->environment, real)) {
+        mdb_txn_abort(g->snapshot);
+        g->snapshot = NULL;
+        gallery_environment_close(&g->environment);
+        status = open_environment(g, real);
+    } else if (real) {
+        rc = gallery_environment_renew(&g->environment, g->snapshot);
+        status = rc ? gallery_fail_store(g, rc) : read_meta(g, g->snapshot);
+    }
+    free(real);
+    return status;
 }
 
 void gallery_set_batch(gallery *g, size_t points) {
@@ -460,6 +472,53 @@ int gallery_stat(gallery *g, gallery_info *info) {
         info->bytes = (unsigned long long)st.st_size;
     }
     gallery_read_end(g, txn);
+    return status;
+}
+
+static int count_block(gallery *g, MDB_txn *txn, uint64_t id, const MDB_val *value,
+                       unsigned long long *counts) {
+    struct gallery_block block;
+    struct gallery_rows rows;
+    GALLERY_TRY(gallery_block_view(g, id, value, &block));
+    GALLERY_TRY(gallery_rows_read(g, txn, id, &block, &rows));
+    for (size_t i = 0; i < rows.count; i++)
+        for (size_t j = 0; j < rows.tags[i].n; j++) counts[gallery_tagset_get(rows.tags[i], j)]++;
+    return GALLERY_OK;
+}
+
+static int count_blocks(gallery *g, MDB_txn *txn, unsigned long long *counts) {
+    MDB_cursor *cursor;
+    MDB_val value;
+    uint64_t id;
+    int rc = mdb_cursor_open(txn, g->blocks_db, &cursor), status = GALLERY_OK;
+    if (rc) return gallery_fail_store(g, rc);
+    while (status == GALLERY_OK) {
+        status = gallery_cursor_get(g, cursor, MDB_NEXT, &id, &value);
+        if (status == GALLERY_OK) status = count_block(g, txn, id, &value, counts);
+    }
+    mdb_cursor_close(cursor);
+    return status == GALLERY_END ? GALLERY_OK : status;
+}
+
+int gallery_count_tags(gallery *g, gallery_tag_count **out, size_t *n) {
+    MDB_txn *txn;
+    unsigned long long *counts = calloc((size_t)UINT16_MAX + 1, sizeof *counts);
+    gallery_tag_count *list = calloc(g->tags.n + 1, sizeof *list);
+    *n = 0;
+    *out = list;
+    int status = counts && list ? gallery_read_begin(g, &txn)
+                                : gallery_fail_memory(g->ctx, UINT16_MAX * sizeof *counts);
+    if (status == GALLERY_OK) {
+        status = count_blocks(g, txn, counts);
+        gallery_read_end(g, txn);
+    }
+    for (size_t i = 0; status == GALLERY_OK && i <= g->tags.n; i++)
+        if (!i || g->tags.names[i - 1])
+            list[(*n)++] = (gallery_tag_count){i ? g->tags.names[i - 1] : NULL, counts[i]};
+    free(counts);
+    if (status == GALLERY_OK) return status;
+    free(list);
+    *out = NULL;
     return status;
 }
 

@@ -122,6 +122,19 @@ int gallery_tag_remove(gallery *g, const char *tag, gallery_changes *changes);
 int gallery_index_build(gallery *g, gallery_progress_fn progress, void *user,
                         unsigned long long *built);
 
+/* Gives space back: copies the points into a new file, in full blocks and without what is hidden,
+ * which then takes the gallery's place. Readers go on with the old file until they open the gallery
+ * anew or renew. Needs room for both. On success g is of the old file: close it. GALLERY_END if
+ * `progress` stopped it; then, and after a failure, nothing has changed. */
+int gallery_compact(gallery *g, gallery_progress_fn progress, void *user);
+
+/* Points under each tag, those of the nameless first; free() the list. */
+typedef struct gallery_tag_count {
+    const char *name; /* NULL: the nameless; as long as gallery_tag_name's */
+    unsigned long long points;
+} gallery_tag_count;
+int gallery_count_tags(gallery *g, gallery_tag_count **counts, size_t *n);
+
 /* Checks every block, checksum, order, norm and reference. Returns the first failure's status; each
  * failure is also written to `report`, one a line. */
 int gallery_verify(gallery *g, FILE *report, gallery_progress_fn progress, void *user);

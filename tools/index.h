@@ -8,6 +8,7 @@
 struct index_job {
     cli c;
     bool json, embeddings, points_only, records;
+    const char *tag;
     enum gallery_dtype dtype; /* 0: not said */
     gallery_context *ctx;
     gallery *g;

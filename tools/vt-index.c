@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JSON = 256, EMBEDDINGS, POINTS_ONLY, RECORDS, DTYPE };
+enum { JSON = 256, EMBEDDINGS, POINTS_ONLY, RECORDS, DTYPE, TAG };
 
 static const struct cli_option stat_options[] = {{JSON, "json", NULL, "print one JSON object"},
                                                  {0}};
@@ -22,7 +22,24 @@ static const struct cli_option load_options[] = {
 static const struct cli_option diff_options[] = {
     {RECORDS, "records", NULL, "write the points that differ instead of counts"}, {0}};
 
-enum command { BUILD, STAT, VERIFY, LIST, DUMP, LOAD, EXPORT, IMPORT, DIFF, MERGE, COMMANDS };
+static const struct cli_option remove_options[] = {
+    {TAG, "tag", "NAME", "the tag; points without another one are dropped"}, {0}};
+
+enum command {
+    BUILD,
+    STAT,
+    VERIFY,
+    LIST,
+    DUMP,
+    LOAD,
+    EXPORT,
+    IMPORT,
+    DIFF,
+    MERGE,
+    REMOVE,
+    COMPACT,
+    COMMANDS
+};
 static const struct cli_spec commands[COMMANDS] = {
     [BUILD] = {.tool = "vt-index",
                .command = "build",
@@ -79,6 +96,17 @@ static const struct cli_spec commands[COMMANDS] = {
                .summary = "Make one gallery of several, or of archives.",
                .operands = "GALLERY...",
                .common = CLI_GALLERY | CLI_PROGRESS},
+    [REMOVE] = {.tool = "vt-index",
+                .command = "remove",
+                .summary = "Take a tag from all its points.",
+                .operands = "",
+                .common = CLI_GALLERY,
+                .options = remove_options},
+    [COMPACT] = {.tool = "vt-index",
+                 .command = "compact",
+                 .summary = "Give back the space of what has gone.",
+                 .operands = "",
+                 .common = CLI_GALLERY | CLI_THREADS | CLI_PROGRESS},
 };
 
 bool index_ok(const struct index_job *job, int status) {
@@ -103,9 +131,40 @@ static bool build(struct index_job *job) {
     return index_ok(job, status);
 }
 
+static bool remove_tag(struct index_job *job) {
+    gallery_changes changes;
+    return index_ok(job, gallery_open_writer(job->ctx, job->c.gallery, NULL, &job->g)) &&
+           index_ok(job, gallery_tag_remove(job->g, job->tag, &changes));
+}
+
+static bool compact(struct index_job *job) {
+    if (!index_ok(job, gallery_open_writer(job->ctx, job->c.gallery, NULL, &job->g))) return false;
+    cli_progress_start(&job->c, &job->progress, "blocks");
+    int status = gallery_compact(job->g, show_progress, job);
+    cli_progress_end(&job->progress, job->done);
+    return index_ok(job, status);
+}
+
 /* ---------------------------------------------------------------------- stat */
 
-static void print_text(const gallery_info *info) {
+/* How full blocks are, and which part of them the index does not know. */
+static double fill_of(const gallery_info *info) {
+    return info->blocks ? (double)info->points / (256.0 * (double)info->blocks) : 0;
+}
+static double staleness_of(const gallery_info *info) {
+    return info->blocks ? (double)(info->blocks - info->indexed_blocks) / (double)info->blocks : 0;
+}
+
+static void print_quoted(const char *name) { /* no control characters are in it */
+    putchar('"');
+    for (; *name; name++) {
+        if (*name == '"' || *name == '\\') putchar('\\');
+        putchar(*name);
+    }
+    putchar('"');
+}
+
+static void print_text(const gallery_info *info, const gallery_tag_count *tags, size_t n) {
     printf("encoder     %s\n", info->setup.location_id);
     printf("embeddings  %d numbers, %s\n", info->setup.dim,
            info->setup.dtype == GALLERY_F16 ? "f16" : "f32");
@@ -113,31 +172,48 @@ static void print_text(const gallery_info *info) {
     printf("staged      %llu\n", info->staged);
     printf("blocks      %llu\n", info->blocks);
     printf("indexed     %llu\n", info->indexed_blocks);
+    printf("hidden      %llu\n", info->hidden);
+    printf("fill        %.4f\n", fill_of(info));
     printf("bytes       %llu\n", info->bytes);
     if (info->points)
         printf("extent      %.7f %.7f %.7f %.7f\n", info->west, info->south, info->east,
                info->north);
+    for (size_t i = 0; i < n; i++)
+        if (tags[i].name) printf("tag         %llu %s\n", tags[i].points, tags[i].name);
 }
 
-static void print_json(const gallery_info *info) {
-    printf("{\"format\":\"vidtag-gallery\",\"version\":1,\"location\":\"%s\",\"dim\":%d,"
-           "\"dtype\":\"%s\",\"points\":%llu,\"staged\":%llu,\"blocks\":%llu,"
-           "\"indexed_blocks\":%llu,\"bytes\":%llu,\"extent\":",
-           info->setup.location_id, info->setup.dim,
-           info->setup.dtype == GALLERY_F16 ? "f16" : "f32", info->points, info->staged,
-           info->blocks, info->indexed_blocks, info->bytes);
+static void print_json(const gallery_info *info, const gallery_tag_count *tags, size_t n) {
+    printf(
+        "{\"format\":\"vidtag-gallery\",\"version\":1,\"location\":\"%s\",\"dim\":%d,"
+        "\"dtype\":\"%s\",\"points\":%llu,\"staged\":%llu,\"blocks\":%llu,"
+        "\"indexed_blocks\":%llu,\"hidden\":%llu,\"fill\":%.4f,\"staleness\":%.4f,\"bytes\":%llu,"
+        "\"extent\":",
+        info->setup.location_id, info->setup.dim, info->setup.dtype == GALLERY_F16 ? "f16" : "f32",
+        info->points, info->staged, info->blocks, info->indexed_blocks, info->hidden, fill_of(info),
+        staleness_of(info), info->bytes);
     if (info->points)
-        printf("[%.7f,%.7f,%.7f,%.7f]}\n", info->west, info->south, info->east, info->north);
+        printf("[%.7f,%.7f,%.7f,%.7f]", info->west, info->south, info->east, info->north);
     else
-        printf("null}\n");
+        printf("null");
+    printf(",\"untagged\":%llu,\"tags\":{", tags->points);
+    for (size_t i = 1; i < n; i++) {
+        if (i > 1) putchar(',');
+        print_quoted(tags[i].name);
+        printf(":%llu", tags[i].points);
+    }
+    printf("}}\n");
 }
 
 static bool show(struct index_job *job) {
     gallery_info info;
+    gallery_tag_count *tags;
+    size_t n;
     if (!index_ok(job, gallery_open(job->ctx, job->c.gallery, &job->g)) ||
-        !index_ok(job, gallery_stat(job->g, &info)))
+        !index_ok(job, gallery_stat(job->g, &info)) ||
+        !index_ok(job, gallery_count_tags(job->g, &tags, &n)))
         return false;
-    job->json ? print_json(&info) : print_text(&info);
+    job->json ? print_json(&info, tags, n) : print_text(&info, tags, n);
+    free(tags);
     if (!fflush(stdout) && !ferror(stdout)) return true;
     cli_error(&job->c, "%s: cannot write: %s", cli_output_name(&job->c), strerror(errno));
     return false;
@@ -174,6 +250,7 @@ static void parse(struct index_job *job, const struct cli_spec *which, int argc,
         job->embeddings |= key == EMBEDDINGS;
         job->points_only |= key == POINTS_ONLY;
         job->records |= key == RECORDS;
+        if (key == TAG) job->tag = arg;
         if (key != DTYPE) continue;
         job->dtype = !strcmp(arg, "f16") ? GALLERY_F16 : !strcmp(arg, "f32") ? GALLERY_F32 : 0;
         if (!job->dtype) cli_usage(c, "--dtype: '%s' is neither f16 nor f32", arg);
@@ -191,9 +268,10 @@ static void check_operands(const cli *c, struct operands n) {
 
 int main(int argc, char **argv) {
     static bool (*const run[COMMANDS])(struct index_job *) = {
-        [BUILD] = build,     [STAT] = show,        [VERIFY] = verify,       [LIST] = index_list,
-        [DUMP] = index_dump, [LOAD] = index_load,  [EXPORT] = index_export, [IMPORT] = index_import,
-        [DIFF] = index_diff, [MERGE] = index_merge};
+        [BUILD] = build,         [STAT] = show,           [VERIFY] = verify,
+        [LIST] = index_list,     [DUMP] = index_dump,     [LOAD] = index_load,
+        [EXPORT] = index_export, [IMPORT] = index_import, [DIFF] = index_diff,
+        [MERGE] = index_merge,   [REMOVE] = remove_tag,   [COMPACT] = compact};
     static const struct operands operands[COMMANDS] = {
         [LOAD] = {0, INT_MAX}, [IMPORT] = {1, 1}, [DIFF] = {2, 2}, [MERGE] = {1, INT_MAX}};
     struct index_job job = {0};
@@ -202,6 +280,7 @@ int main(int argc, char **argv) {
     parse(&job, commands + command, argc, argv);
     check_operands(&job.c, operands[command]);
     if (command != DIFF) cli_need_gallery(&job.c);
+    if (command == REMOVE && !job.tag) cli_usage(&job.c, "--tag: which tag is to be removed?");
     if (gallery_context_open(job.c.threads, &job.ctx) != GALLERY_OK) {
         cli_error(&job.c, "out of memory");
         return CLI_FAILED;
