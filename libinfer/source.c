@@ -1,4 +1,5 @@
 #include "media.h"
+#include "modules.h"
 #include "pictures.h"
 #include "video.h"
 
@@ -299,7 +300,9 @@ static int decode_picture(infer_source *s, const char *path, infer_picture *pict
     int status = video_next(s->video, &e);
     if (status == INFER_ENOMEM) return status;
     if (status == INFER_END || e.lost)
-        return infer_fail(s->ctx, INFER_EDECODE, "%s: damaged: it cannot be decoded", path);
+        return infer_fail(s->ctx, INFER_EDECODE,
+                          "%s: damaged, or of more than %d megapixels: it cannot be decoded", path,
+                          PICTURE_MAX_PIXELS / 1000000);
     status = video_picture(s->video, picture);
     if (status != INFER_EDECODE) return status;
     char why[512];
