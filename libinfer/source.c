@@ -288,8 +288,12 @@ static int give(infer_source *s, infer_frame *f, double t_s, int status) {
 static int decode_picture(infer_source *s, const char *path, infer_picture *picture) {
     struct container *c;
     struct video_event e;
+    struct stat st;
     video_close(s->video);
     s->video = NULL;
+    /* A pipe among pictures would wait for ever. */
+    if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return infer_fail(s->ctx, INFER_EDECODE, "%s: not a regular file", path);
     INFER_TRY(container_open(s->ctx, path, s->network, &c));
     if (!container_is_picture(c)) {
         container_close(c);

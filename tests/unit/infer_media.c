@@ -593,7 +593,7 @@ TEST(what_is_no_video) {
     REQUIRE(shell("cd %s && : > zero.mp4 && echo some text > text.mp4 && mkdir -p empty", folder));
     REQUIRE(shell(FFMPEG "-f lavfi -i sine=d=1 sound.m4a", folder));
     REQUIRE(shell(FFMPEG "-f lavfi -i testsrc=s=64x48 -i sound.m4a -map 0 -map 1 -frames:v 1 -c:v "
-                         "mjpeg -disposition:v attached_pic cover.mp3",
+                         "mjpeg -c:a copy -disposition:v attached_pic cover.m4a",
                   folder));
     REQUIRE(
         shell("cd %s && printf 'ffconcat version 1.0\\nfile zero.mp4\\n' > list.ffconcat && printf "
@@ -605,7 +605,7 @@ TEST(what_is_no_video) {
     } table[] = {{"zero.mp4", "it is empty", INFER_EFORMAT},
                  {"text.mp4", "not a video or picture that FFmpeg knows", INFER_EFORMAT},
                  {"sound.m4a", "no video or picture in it", INFER_EFORMAT},
-                 {"cover.mp3", "no video or picture in it", INFER_EFORMAT},
+                 {"cover.m4a", "no video or picture in it", INFER_EFORMAT},
                  {"empty", "no pictures in this folder", INFER_EFORMAT},
                  {"list.ffconcat", "a playlist (concat)", INFER_EFORMAT},
                  {"list.m3u8", "a playlist (hls", INFER_EFORMAT},
