@@ -18,7 +18,7 @@ struct colour {
     infer *ctx;
     struct kind kind;
     struct SwsContext *sws;
-    uint8_t *padded, *rgb; /* as swscale writes it; as it is given out */
+    uint8_t *padded, *rgb; /* as swscale writes it; turned, if it must be */
     size_t padded_room, rgb_room;
 };
 
@@ -180,10 +180,6 @@ static struct orientation orientation_of(const struct container *container, cons
 static void turn_row(const uint8_t *in, size_t stride, const struct kind *k, struct orientation o,
                      size_t y, size_t width, uint8_t *out) {
     size_t last_x = (size_t)k->width - 1, last_y = (size_t)k->height - 1;
-    if (!o.swap && !o.flip_x) {
-        memcpy(out, in + (o.flip_y ? last_y - y : y) * stride, width * 3);
-        return;
-    }
     for (size_t x = 0; x < width; x++) {
         size_t from_x = o.swap ? y : x, from_y = o.swap ? x : y;
         if (o.swap ? o.flip_y : o.flip_x) from_x = last_x - from_x;
@@ -192,11 +188,31 @@ static void turn_row(const uint8_t *in, size_t stride, const struct kind *k, str
     }
 }
 
-static void turn(const struct colour *c, size_t stride, struct orientation o, infer_picture *p) {
+static int turn(struct colour *c, size_t stride, struct orientation o, infer_picture *p) {
+    size_t row = (size_t)p->width * 3;
+    INFER_TRY(make_room(c->ctx, &c->rgb, &c->rgb_room, row * (size_t)p->height));
+    p->rgb = c->rgb;
 #pragma omp parallel for num_threads(c->ctx->threads) schedule(static)
     for (int y = 0; y < p->height; y++)
         turn_row(c->padded, stride, &c->kind, o, (size_t)y, (size_t)p->width,
-                 p->rgb + (size_t)y * (size_t)p->width * 3);
+                 p->rgb + (size_t)y * row);
+    return INFER_OK;
+}
+
+/* Takes out what is between the rows, in place: of a large picture there is one copy only. */
+static void pack(const struct colour *c, size_t stride, infer_picture *p) {
+    size_t row = (size_t)p->width * 3;
+    p->rgb = c->padded;
+    for (size_t y = 1; y < (size_t)p->height; y++)
+        memmove(p->rgb + y * row, p->rgb + y * stride, row);
+}
+
+/* Of grey in 8 bits swscale takes every range for full. */
+static void widen(uint8_t *bytes, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        int level = ((bytes[i] - 16) * 510 + 219) / 438;
+        bytes[i] = (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : level);
+    }
 }
 
 int colour_convert(struct colour *c, const struct container *container, const AVFrame *f,
@@ -207,16 +223,17 @@ int colour_convert(struct colour *c, const struct container *container, const AV
     /* swscale may write past a row's end, up to its vectors' length. */
     size_t w = (size_t)f->width, h = (size_t)f->height, stride = (3 * w + 127) / 64 * 64;
     INFER_TRY(make_room(c->ctx, &c->padded, &c->padded_room, stride * h + 64));
-    INFER_TRY(make_room(c->ctx, &c->rgb, &c->rgb_room, w * h * 3));
     uint8_t *planes[4] = {c->padded};
     int strides[4] = {(int)stride};
     int rows = sws_scale(c->sws, (const uint8_t *const *)f->data, f->linesize, 0, f->height, planes,
                          strides);
     if (rows != f->height)
         return infer_fail(c->ctx, INFER_EFORMAT, "its colours cannot be converted");
+    if (f->format == AV_PIX_FMT_GRAY8 && !kind.full) widen(c->padded, stride * h);
     struct orientation o = orientation_of(container, f);
-    *picture =
-        (infer_picture){o.swap ? f->height : f->width, o.swap ? f->width : f->height, c->rgb};
-    turn(c, stride, o, picture);
+    *picture = (infer_picture){.width = o.swap ? f->height : f->width,
+                               .height = o.swap ? f->width : f->height};
+    if (o.swap || o.flip_x || o.flip_y) return turn(c, stride, o, picture);
+    pack(c, stride, picture);
     return INFER_OK;
 }

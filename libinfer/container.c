@@ -130,7 +130,7 @@ static int find_streams(struct container *c) {
     AVDictionary **options = n ? av_calloc(n, sizeof *options) : NULL;
     if (n && !options) return AVERROR(ENOMEM);
     for (unsigned i = 0; i < n; i++)
-        av_dict_set_int(&options[i], "max_pixels", PICTURE_MAX_PIXELS, 0);
+        av_dict_set_int(&options[i], "max_pixels", container_max_pixels(c), 0);
     int error = avformat_find_stream_info(c->format, options);
     for (unsigned i = 0; i < n; i++) av_dict_free(&options[i]);
     av_free(options);
@@ -150,7 +150,7 @@ static int choose_stream(struct container *c) {
             c->format->streams[i]->discard = AVDISCARD_ALL;
     c->stream = c->format->streams[best];
     const AVCodecParameters *p = c->stream->codecpar;
-    if (p->width > 0 && p->height > 0 && picture_check_size(c->ctx, p->width, p->height))
+    if ((int64_t)p->width * p->height > container_max_pixels(c))
         return infer_fail(c->ctx, INFER_EFORMAT, "%s: its pictures of %d x %d pixels are too large",
                           c->path, p->width, p->height);
     return INFER_OK;
@@ -201,6 +201,10 @@ bool container_is_picture(const struct container *c) {
     if (length > 5 && !strcmp(name + length - 5, "_pipe")) return true;
     return !strcmp(name, "gif") || !strcmp(name, "apng") ||
            (brand && IS_ONE_OF(brand->value, brands));
+}
+
+int container_max_pixels(const struct container *c) {
+    return container_is_picture(c) ? PICTURE_MAX_PIXELS : PICTURE_MAX_VIDEO;
 }
 
 double container_seconds(const struct container *c, int64_t timestamp) {

@@ -33,6 +33,9 @@ void container_close(struct container *container);
 /* Does it hold one picture, or an animation of a picture format? */
 bool container_is_picture(const struct container *container);
 
+/* The most that a frame of it may have. */
+int container_max_pixels(const struct container *container);
+
 /* How many frames lie in [start_s, end_s), by reading all packets and decoding none. */
 int container_count(struct container *container, double start_s, double end_s, long *frames);
 

@@ -50,6 +50,7 @@ int folder_check(infer *ctx, const char *path, bool overwrite) {
     if (!model)
         return infer_fail(ctx, INFER_EEXIST, "%s: is not a model folder, and is not replaced",
                           path);
+    if (access(path, W_OK | X_OK)) return infer_fail_errno(ctx, path); /* it must be emptied */
     char *stranger = stranger_in(path);
     int status = INFER_OK;
     if (stranger)

@@ -94,7 +94,8 @@ int picture_prepare(infer *ctx, const infer_picture *picture, enum infer_recipe 
                     const float mean[3], const float std[3], float *out);
 /* Pictures beyond these sizes are refused before anything is allocated for them. */
 #define PICTURE_MAX_SIDE 65535
-#define PICTURE_MAX_PIXELS (1 << 28)
+#define PICTURE_MAX_PIXELS 210000000 /* phones make photos of 200 megapixels */
+#define PICTURE_MAX_VIDEO (1 << 26)  /* of a frame, of which a decoder keeps many; 8K has 2^25 */
 int picture_check_size(infer *ctx, int64_t width, int64_t height);
 extern const float picture_clip_mean[3], picture_clip_std[3];
 extern const float picture_imagenet_mean[3], picture_imagenet_std[3];

@@ -1,4 +1,5 @@
 #include "media.h"
+#include "modules.h"
 #include "pictures.h"
 #include "video.h"
 
@@ -287,8 +288,12 @@ static int give(infer_source *s, infer_frame *f, double t_s, int status) {
 static int decode_picture(infer_source *s, const char *path, infer_picture *picture) {
     struct container *c;
     struct video_event e;
+    struct stat st;
     video_close(s->video);
     s->video = NULL;
+    /* A pipe among pictures would wait for ever. */
+    if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return infer_fail(s->ctx, INFER_EDECODE, "%s: not a regular file", path);
     INFER_TRY(container_open(s->ctx, path, s->network, &c));
     if (!container_is_picture(c)) {
         container_close(c);
@@ -299,7 +304,9 @@ static int decode_picture(infer_source *s, const char *path, infer_picture *pict
     int status = video_next(s->video, &e);
     if (status == INFER_ENOMEM) return status;
     if (status == INFER_END || e.lost)
-        return infer_fail(s->ctx, INFER_EDECODE, "%s: damaged: it cannot be decoded", path);
+        return infer_fail(s->ctx, INFER_EDECODE,
+                          "%s: damaged, or of more than %d megapixels: it cannot be decoded", path,
+                          PICTURE_MAX_PIXELS / 1000000);
     status = video_picture(s->video, picture);
     if (status != INFER_EDECODE) return status;
     char why[512];

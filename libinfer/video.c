@@ -10,8 +10,9 @@
 
 /* Packets whose frames have not come out: more than any codec's delay with all its threads. */
 #define MAX_PENDING 256
-/* More threads than this only cost memory: each holds a frame. */
+/* More threads than this only cost memory: each holds a frame, and all together so many pixels. */
 #define MAX_THREADS 16
+#define MAX_THREADS_PIXELS ((int64_t)1 << 28)
 /* After so many failed reads or decoder calls in a row nothing more will come. */
 #define MAX_FAILURES 64
 
@@ -54,6 +55,12 @@ static bool has_safe_threads(enum AVCodecID id) {
            id == AV_CODEC_ID_AV1;
 }
 
+static int threads_for(const infer *ctx, const AVCodecParameters *p) {
+    int64_t pixels = (int64_t)p->width * p->height, most = MAX_THREADS;
+    if (pixels > 0 && MAX_THREADS_PIXELS / pixels < most) most = MAX_THREADS_PIXELS / pixels;
+    return ctx->threads < most ? ctx->threads : (int)most;
+}
+
 static int open_decoder(struct video *v) {
     const AVCodecParameters *p = v->container->stream->codecpar;
     const AVCodec *decoder = avcodec_find_decoder(p->codec_id);
@@ -64,10 +71,8 @@ static int open_decoder(struct video *v) {
     if (!v->codec) return infer_fail_memory(v->ctx, sizeof *v->codec);
     int error = avcodec_parameters_to_context(v->codec, p);
     v->codec->pkt_timebase = v->container->stream->time_base;
-    v->codec->thread_count = v->careful                      ? 1
-                             : v->ctx->threads < MAX_THREADS ? v->ctx->threads
-                                                             : MAX_THREADS;
-    v->codec->max_pixels = PICTURE_MAX_PIXELS;
+    v->codec->thread_count = v->careful ? 1 : threads_for(v->ctx, p);
+    v->codec->max_pixels = container_max_pixels(v->container);
     v->codec->flags |= AV_CODEC_FLAG_BITEXACT; /* the same pixels on every CPU */
     v->codec->err_recognition |= AV_EF_CRCCHECK;
     /* Half a JPEG is no picture (other formats say so anyway); of a video, see restart(). */

@@ -2,6 +2,7 @@
  * clips; ffprobe, arithmetic and EXIF's definitions are the oracles. */
 #include "libinfer/context.h"
 #include "libinfer/media.h"
+#include "libinfer/pictures.h"
 #include "test.h"
 
 #include <stdarg.h>
@@ -292,6 +293,86 @@ TEST(colours_by_matrix_and_range) {
 TEST(colours_that_are_not_marked) {
     check_colour(0.299, 0.114, false, 8, 720, 576, "");
     check_colour(0.2126, 0.0722, false, 8, 1280, 720, "");
+    check_colour(0.2126, 0.0722, false, 8, 1280, 64, "");
+    check_colour(0.2126, 0.0722, false, 8, 64, 578, "");
+    check_colour(0.299, 0.114, false, 8, 1278, 64, "");
+}
+
+/* Grey video is limited where it does not say, as all video. */
+TEST(grey_that_is_not_marked) {
+    FILE *f = fopen(in("grey.yuv"), "wb");
+    for (int i = 0; f && i < 64 * 48; i++) fputc(16 + 219 * 3 / 5, f);
+    REQUIRE(f && !fclose(f));
+    REQUIRE(shell(FFMPEG "-f rawvideo -pix_fmt gray -s 64x48 -i grey.yuv -c:v libx265 -x265-params "
+                         "lossless=1:log-level=0 -pix_fmt gray grey.mp4",
+                  folder));
+    look(in("grey.mp4"), &every_frame);
+    CHECK(seen.n == 1 && seen.code[0] == INFER_OK);
+    for (int c = 0; c < 3; c++) CHECK_NEAR(seen.first[0][c], 153, 1.01);
+}
+
+/* ---------------------------------------------------------------------- chroma */
+
+#define WAVE_W 256
+#define WAVE_H 128
+
+/* A smooth colour pattern, so that where its chroma is sampled can be computed anywhere. */
+static void wave(double x, double y, double rgb[3]) {
+    rgb[0] = 128 + 90 * sin(x / 9);
+    rgb[1] = 128 + 90 * cos(y / 7 + x / 23);
+    rgb[2] = 128 + 80 * sin((x + y) / 11);
+}
+
+/* BT.709 in full range: y, cb or cr of the pattern at a place. */
+static int wave_level(int plane, double x, double y) {
+    double rgb[3], luma;
+    wave(x, y, rgb);
+    luma = 0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2];
+    if (!plane) return (int)lrint(luma);
+    return (int)lrint(plane == 1 ? (rgb[2] - luma) / 1.8556 + 128 : (rgb[0] - luma) / 1.5748 + 128);
+}
+
+/* The mean difference of the decoded pattern, whose chroma lies at (dx, dy) of its 2 x 2 pixels. */
+static double wave_error(double dx, double dy, const char *options) {
+    infer_source *source;
+    infer_frame f;
+    double sum = 0;
+    FILE *out = fopen(in("wave.yuv"), "wb");
+    for (int plane = 0; out && plane < 3; plane++)
+        for (int y = 0; y < WAVE_H; y += plane ? 2 : 1)
+            for (int x = 0; x < WAVE_W; x += plane ? 2 : 1)
+                fputc(wave_level(plane, x + (plane ? dx : 0), y + (plane ? dy : 0)), out);
+    if (!out || fclose(out) ||
+        !shell(FFMPEG "-f rawvideo -pix_fmt yuvj420p -s 256x128 -i wave.yuv %s", folder, options) ||
+        infer_source_open(ctx, in(strstr(options, "wave.")), NULL, &source) != INFER_OK)
+        return INFINITY;
+    if (infer_source_next(source, &f) != INFER_OK || f.status != INFER_OK) sum = INFINITY;
+    for (int i = 0; sum < INFINITY && i < WAVE_W * WAVE_H; i++) {
+        double rgb[3];
+        wave(i % WAVE_W, i / WAVE_W, rgb);
+        for (int c = 0; c < 3; c++) sum += fabs(f.picture.rgb[3 * i + c] - rgb[c]);
+    }
+    infer_source_close(source);
+    return sum / (WAVE_W * WAVE_H * 3);
+}
+
+/* Half a luma sample of error makes a mean of 1.9, a whole one 3.7; chroma that is repeated, not
+ * interpolated, 2 and more. */
+TEST(chroma_lies_where_the_stream_says) {
+    static const struct {
+        double dx, dy;
+        const char *name;
+    } places[] = {{0, 0.5, "left"}, {0.5, 0.5, "center"}, {0, 0, "topleft"}, {0.5, 0, "top"}};
+    char options[256];
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        snprintf(options, sizeof options,
+                 "-c:v libx264 -qp 0 -pix_fmt yuvj420p -colorspace bt709 -color_range pc "
+                 "-chroma_sample_location %s wave.mp4",
+                 places[i].name);
+        double error = wave_error(places[i].dx, places[i].dy, options);
+        if (!(error < 0.7)) printf("# %s: %.3f\n", places[i].name, error);
+        CHECK(error < 0.7);
+    }
 }
 
 /* Lossless pictures of every kind give the same pixels. */
@@ -370,6 +451,57 @@ TEST(orientation_of_photos) {
     }
 }
 
+/* Wraps a simple WebP file in an extended one with an EXIF chunk. */
+static bool mark_webp(const char *from, const char *to, int orientation, int width, int height) {
+    static uint8_t image[65536];
+    FILE *a = fopen(from, "rb"), *b = fopen(to, "wb");
+    size_t n = a ? fread(image, 1, sizeof image, a) : 0, rest = n - 12;
+    uint32_t riff = (uint32_t)(4 + 18 + rest + 34);
+    uint8_t head[30] = {'R',
+                        'I',
+                        'F',
+                        'F',
+                        (uint8_t)riff,
+                        (uint8_t)(riff >> 8),
+                        0,
+                        0,
+                        'W',
+                        'E',
+                        'B',
+                        'P',
+                        'V',
+                        'P',
+                        '8',
+                        'X',
+                        10,
+                        0,
+                        0,
+                        0,
+                        8};
+    const uint8_t exif[34] = {
+        'E', 'X', 'I', 'F', 26, 0,  0, 0, 'M', 'M', 0, 42, 0, 0,
+        0,   8,   0,   1,   1,  18, 0, 3, 0,   0,   0, 1,  0, (uint8_t)orientation};
+    head[24] = (uint8_t)(width - 1), head[27] = (uint8_t)(height - 1);
+    bool ok = b && n > 12 && n < sizeof image && n % 2 == 0 &&
+              fwrite(head, sizeof head, 1, b) == 1 && fwrite(image + 12, rest, 1, b) == 1 &&
+              fwrite(exif, sizeof exif, 1, b) == 1;
+    if (a) fclose(a);
+    return (!b || !fclose(b)) && ok;
+}
+
+/* FFmpeg gives JPEG's orientation as a matrix, WebP's as EXIF's number. */
+TEST(orientation_of_webp) {
+    static const char *const upright[10] = {"rgbw", "rgbw", "grwb", "wbgr", "bwrg",
+                                            "rbgw", "brwg", "wgbr", "gwrb", "rgbw"};
+    REQUIRE(shell(FFMPEG CORNERS "-c:v libwebp -lossless 1 corners.webp", folder));
+    for (int i = 0; i <= 9; i++) {
+        REQUIRE(mark_webp(in("corners.webp"), in("turned.webp"), i, 48, 32));
+        look(in("turned.webp"), NULL);
+        CHECK(seen.n == 1 && seen.code[0] == INFER_OK);
+        CHECK_TEXT(seen.corners, upright[i]);
+    }
+}
+
 /* ---------------------------------------------------------------------- damage */
 
 static bool copy_part(const char *from, const char *to, double part) {
@@ -440,6 +572,8 @@ TEST(videos_that_break_off) {
         CHECK(seen.status == INFER_END && seen.n >= 3 && seen.n <= 5 && seen.code[0] == INFER_OK);
         if (!strstr(seen.last_error, "breaks off")) printf("# %s: %s\n", cut, seen.last_error);
         CHECK(seen.code[seen.n - 1] == INFER_EDECODE && strstr(seen.last_error, "breaks off"));
+        look(in(cut), &(infer_sampling){.duration_s = 1.5}); /* before it breaks off */
+        CHECK(seen.status == INFER_END && seen.n == 2 && errors(&seen) == 0);
     }
 }
 
@@ -458,6 +592,9 @@ TEST(sizes_that_change_midstream) {
 TEST(what_is_no_video) {
     REQUIRE(shell("cd %s && : > zero.mp4 && echo some text > text.mp4 && mkdir -p empty", folder));
     REQUIRE(shell(FFMPEG "-f lavfi -i sine=d=1 sound.m4a", folder));
+    REQUIRE(shell(FFMPEG "-f lavfi -i testsrc=s=64x48 -i sound.m4a -map 0 -map 1 -frames:v 1 -c:v "
+                         "mjpeg -c:a copy -disposition:v attached_pic cover.m4a",
+                  folder));
     REQUIRE(
         shell("cd %s && printf 'ffconcat version 1.0\\nfile zero.mp4\\n' > list.ffconcat && printf "
               "'#EXTM3U\\n#EXT-X-TARGETDURATION:1\\n#EXTINF:1,\\nzero.mp4\\n' > list.m3u8",
@@ -468,6 +605,7 @@ TEST(what_is_no_video) {
     } table[] = {{"zero.mp4", "it is empty", INFER_EFORMAT},
                  {"text.mp4", "not a video or picture that FFmpeg knows", INFER_EFORMAT},
                  {"sound.m4a", "no video or picture in it", INFER_EFORMAT},
+                 {"cover.m4a", "no video or picture in it", INFER_EFORMAT},
                  {"empty", "no pictures in this folder", INFER_EFORMAT},
                  {"list.ffconcat", "a playlist (concat)", INFER_EFORMAT},
                  {"list.m3u8", "a playlist (hls", INFER_EFORMAT},
@@ -492,7 +630,63 @@ TEST(absurd_sizes_are_refused) {
     CHECK(seen.status == INFER_END && seen.n == 1 && seen.code[0] == INFER_EDECODE);
 }
 
+/* Patches the size in a JPEG's frame header. */
+static bool resize_jpeg(const char *path, int width, int height) {
+    FILE *f = fopen(path, "r+b");
+    int before = 0, c;
+    while (f && (c = fgetc(f)) != EOF && !(before == 0xff && c == 0xc0)) before = c;
+    if (!f || fseek(f, 3, SEEK_CUR)) return false;
+    const uint8_t size[4] = {(uint8_t)(height >> 8), (uint8_t)height, (uint8_t)(width >> 8),
+                             (uint8_t)width};
+    return fwrite(size, sizeof size, 1, f) == 1 && !fclose(f);
+}
+
+static void look_at_size(int width, int height, const char *video) {
+    REQUIRE(resize_jpeg(in("big.jpg"), width, height));
+    REQUIRE(shell("cd %s && cat small.jpg big.jpg small.jpg > big.mjpeg", folder));
+    look(in(video), &every_frame);
+}
+
+/* A picture may be large, for photos are; a video's frame less so, and also one that grows between
+ * small ones. That what is refused was never decoded, its size alone says. */
+TEST(sizes_have_a_limit) {
+    struct stat st;
+    REQUIRE(shell(FFMPEG
+                  "-f lavfi -i testsrc=s=64x48 -frames:v 1 small.jpg && cp small.jpg big.jpg",
+                  folder));
+    look_at_size(8193, 8192, "big.mjpeg"); /* 2^26 + 8192 */
+    CHECK(seen.n >= 2 && seen.code[0] == INFER_OK && seen.code[1] == INFER_EDECODE);
+    CHECK(!seen.width[1]);
+    look_at_size(30000, 7001, "big.jpg");
+    CHECK(seen.n == 1 && seen.code[0] == INFER_EDECODE);
+    CHECK(strstr(seen.last_error, "big.jpg: damaged, or of more than 210 megapixels"));
+    CHECK(!stat(in("big.jpg"), &st) && st.st_size < 10000);
+}
+
 /* ---------------------------------------------------------------------- folders */
+
+TEST(names_are_ordered_as_people_number_them) {
+    static const char *const ordered[] = {"",
+                                          "a",
+                                          "a/01.png",
+                                          "a/1.png",
+                                          "a/2.png",
+                                          "a/10.png",
+                                          "a/10a",
+                                          "a/b",
+                                          "b",
+                                          "b2c9",
+                                          "b2c10",
+                                          "b10c1",
+                                          "b99999999999999999999",
+                                          "b100000000000000000000"};
+    int n = sizeof ordered / sizeof *ordered;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < n; k++) {
+            int order = pictures_compare(ordered[i], ordered[k]), want = (i > k) - (i < k);
+            CHECK((order > 0) - (order < 0) == want);
+        }
+}
 
 TEST(folder_in_natural_order_with_broken_pictures) {
     REQUIRE(shell(
@@ -507,13 +701,14 @@ TEST(folder_in_natural_order_with_broken_pictures) {
     CHECK(seen.code[3] == INFER_EDECODE && strstr(seen.last_error, "/f/p5.jpg: "));
     look_into(&other, in("f/p10.png"), NULL);
     CHECK(other.n == 1 && seen.hash[4] == other.hash[0]);
+    uint64_t tenth = other.hash[0];
     look_into(&other, in("f/p1.png"), NULL);
     CHECK(seen.hash[0] == other.hash[0] && seen.hash[5] == other.hash[0]);
-    CHECK(seen.hash[0] != seen.hash[1]);
+    CHECK(seen.hash[0] != seen.hash[1] && seen.hash[0] != tenth);
     look(in("f/p[0-9].*"), NULL);
     CHECK(seen.n == 4 && errors(&seen) == 1);
     look(in("f"), &(infer_sampling){.mode = INFER_COUNT, .n = 2});
-    CHECK(seen.n == 2 && seen.code[0] == INFER_OK && seen.hash[1] == seen.hash[1]);
+    CHECK(seen.n == 2 && seen.code[0] == INFER_OK && seen.hash[1] == tenth);
     look(in("f"), &(infer_sampling){.mode = INFER_EVERY_FRAMES, .n = 4});
     CHECK(seen.n == 2);
 }
@@ -553,14 +748,19 @@ int main(void) {
     RUN(sampling_that_makes_no_sense);
     RUN(colours_by_matrix_and_range);
     RUN(colours_that_are_not_marked);
+    RUN(grey_that_is_not_marked);
+    RUN(chroma_lies_where_the_stream_says);
     RUN(kinds_of_pixels);
     RUN(rotation_of_videos);
     RUN(orientation_of_photos);
+    RUN(orientation_of_webp);
     RUN(damaged_frames_come_at_their_place);
     RUN(videos_that_break_off);
     RUN(sizes_that_change_midstream);
     RUN(what_is_no_video);
     RUN(absurd_sizes_are_refused);
+    RUN(sizes_have_a_limit);
+    RUN(names_are_ordered_as_people_number_them);
     RUN(folder_in_natural_order_with_broken_pictures);
     RUN(list_goes_on_after_what_is_no_picture);
     RUN(photos_of_a_camera);
