@@ -230,9 +230,7 @@ int gallery_environment_grow(gallery_context *ctx, const char *shown,
     return rc ? gallery_fail_lmdb(ctx, shown, rc) : GALLERY_OK;
 }
 
-/* Makes the file as long as its pages, which LMDB does not where the last ones are free: so that a
- * shorter file is a truncated one. */
-static int extend(const struct gallery_environment *e) {
+int gallery_environment_extend(const struct gallery_environment *e) {
     MDB_envinfo info;
     MDB_stat page;
     struct stat st;
@@ -257,7 +255,7 @@ static bool is_full(const struct gallery_environment *e) {
 
 int gallery_environment_commit(const struct gallery_environment *e, MDB_txn *txn) {
     int rc = mdb_txn_commit(txn);
-    if (!rc) rc = extend(e);
+    if (!rc) rc = gallery_environment_extend(e);
     return rc == EIO && is_full(e) ? ENOSPC : rc;
 }
 
@@ -351,7 +349,7 @@ int gallery_environment_begin_hidden(gallery_context *ctx, const char *path,
 
 int gallery_environment_show(gallery_context *ctx, const char *path,
                              const struct gallery_environment *e, const struct gallery_hidden *h) {
-    int rc = extend(e);
+    int rc = gallery_environment_extend(e);
     return rc ? gallery_fail_lmdb(ctx, path, rc) : place_hidden(ctx, path, h);
 }
 

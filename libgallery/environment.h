@@ -51,6 +51,10 @@ int gallery_environment_create(gallery_context *ctx, const char *path,
  * `number` (not less than its own). */
 int gallery_environment_number(gallery_context *ctx, int fd, const char *shown, uint64_t number);
 
+/* Makes the file as long as its pages, which LMDB does not where the last ones are free: so that a
+ * shorter file is a truncated one. */
+int gallery_environment_extend(const struct gallery_environment *e);
+
 /* Another file has taken the name that this one had: gallery_compact. */
 bool gallery_environment_replaced(const struct gallery_environment *e, const char *path);
 
