@@ -283,6 +283,20 @@ TEST(area_of_neighbours_meets) {
     gallery_seen_free(&seen);
 }
 
+/* Greenwich and the equator are a column and a row of the grid: their points lie on the edges. */
+TEST(area_of_neighbours_on_the_grid) {
+    const double whole[] = {-0.01, -0.01, 0.01, -0.01, 0.01, 0.01, -0.01, 0.01};
+    const size_t end = 4;
+    size_t parts = 0, all = sample_area(whole, &end, 1, 100);
+    for (int i = 0; i < 4; i++) {
+        double x = i & 1 ? 0 : -0.01, y = i & 2 ? 0 : -0.01;
+        const double part[] = {x, y, x + 0.01, y, x + 0.01, y + 0.01, x, y + 0.01};
+        parts += sample_area(part, &end, 1, 100);
+    }
+    CHECK(all == 529); /* (2 * 11 + 1)^2: 0.01 degrees are 1113 m, or 1106 m along the meridian */
+    CHECK(parts == all);
+}
+
 TEST(area_leaves_holes_out) {
     const double xy[] = {9,    47,    9.2,  47,    9.2,  47.2,  9,    47.2,  9,    47,
                          9.05, 47.05, 9.15, 47.05, 9.15, 47.15, 9.05, 47.15, 9.05, 47.05};
@@ -356,6 +370,7 @@ int main(void) {
     RUN(area_has_one_point_per_square);
     RUN(area_is_metric);
     RUN(area_of_neighbours_meets);
+    RUN(area_of_neighbours_on_the_grid);
     RUN(area_leaves_holes_out);
     RUN(area_over_the_antimeridian_and_at_the_pole);
     RUN(area_of_nothing);
