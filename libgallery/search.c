@@ -10,6 +10,7 @@
  * entry is visited in the first round.
  */
 #include "search.h"
+#include "confined.h"
 #include "geodesy.h"
 #include "storage.h"
 
@@ -72,15 +73,18 @@ static int add_patch(gallery *g, MDB_txn *txn, uint64_t id, const MDB_val *value
     if (found) {
         patch->mean = entry.mean;
         patch->radius = entry.radius;
-        p->indexed++;
     }
     struct gallery_rows rows;
     GALLERY_TRY(gallery_rows_read(g, txn, id, &patch->block, &rows));
     for (size_t i = 0; i < rows.count; i++)
         patch->shown[i / 64] |= (uint64_t)(rows.tags[i].n > 0) << i % 64;
-    size_t shown = gallery_rows_visible(&rows);
+    gallery_confine_rows(g, &patch->block, &rows, patch->shown);
+    size_t shown = 0;
+    for (size_t i = 0; i < sizeof patch->shown / sizeof *patch->shown; i++)
+        shown += (size_t)__builtin_popcountll(patch->shown[i]);
     p->points += shown;
     p->n += shown > 0;
+    p->indexed += shown && found;
     return GALLERY_OK;
 }
 
@@ -463,6 +467,7 @@ static int search_some(gallery *g, struct search *s, gallery_hit *hits) {
             gallery_hit *hit = hits + q * s->k + i;
             hit->id = c->id;
             hit->score = (float)c->exact;
+            hit->exact = c->exact;
             gallery_block_coordinate(&s->patches->all[c->patch].block, c->row, &hit->lon_deg,
                                      &hit->lat_deg);
         }
@@ -498,8 +503,11 @@ int gallery_search(gallery *g, const float *queries, size_t n, size_t k, bool fl
     int status = patches ? GALLERY_OK : list_patches(g, txn, &patches);
     size_t points = status == GALLERY_OK ? patches->points : 0;
     if (status == GALLERY_OK && !points)
-        status = gallery_fail(g->ctx, GALLERY_EEMPTY,
-                              "%s: the gallery holds no points; vt-embed adds some", g->path);
+        status =
+            gallery_fail(g->ctx, GALLERY_EEMPTY,
+                         g->confinement ? "%s: no point of the gallery is among those to search"
+                                        : "%s: the gallery holds no points; vt-embed adds some",
+                         g->path);
     if (status == GALLERY_OK) {
         size_t dim = (size_t)g->meta.setup.dim, least = k < points ? k : points;
         struct search s = {.g = g,

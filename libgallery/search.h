@@ -13,7 +13,8 @@
 typedef struct gallery_hit {
     uint64_t id;
     double lon_deg, lat_deg;
-    float score; /* cosine with the stored embedding */
+    float score;  /* cosine with the stored embedding */
+    double exact; /* the same, as searches order by it */
 } gallery_hit;
 
 struct gallery;
@@ -24,5 +25,10 @@ struct gallery;
  * gallery. */
 int gallery_search(struct gallery *g, const float *queries, size_t n, size_t k, bool flat,
                    gallery_hit *hits, size_t *found);
+
+/* The same over several galleries of one context, encoder and size, as if they were one: a point
+ * that is in more than one counts once, with its best score. GALLERY_EEMPTY if all are empty. */
+int gallery_search_all(struct gallery *const *galleries, size_t count, const float *queries,
+                       size_t n, size_t k, bool flat, gallery_hit *hits, size_t *found);
 
 #endif

@@ -32,6 +32,7 @@ struct gallery {
     int last_code; /* LMDB's answer to what failed last, so that a full map can be grown */
     const struct gallery_f16 *f16;
     struct gallery_patches *patches;
+    const struct gallery_confinement *confinement; /* of searches; NULL: none */
 };
 
 void gallery_patches_free(struct gallery_patches *patches);

@@ -48,7 +48,7 @@ static int by_text(const void *a, const void *b) {
 
 /* Names of tags in ascending order, so that equal sets give equal texts whatever their numbers. */
 static size_t write_tags(const gallery *g, const gallery_point *point, char *out) {
-    const char *names[256];
+    const char *names[256] = {""};
     size_t n = 0, length = 0;
     for (size_t i = 0; i < point->tags_n && n < 256; i++) {
         const char *name = gallery_tag_name(g, point->tags[i]);

@@ -24,6 +24,9 @@ struct common_option {
 static const struct common_option common_options[] = {
     {CLI_MODEL, {'m', "model", "MODEL", "model folder (default: $VT_MODEL)"}},
     {CLI_GALLERY, {'g', "gallery", "GALLERY", "gallery file (default: $VT_GALLERY)"}},
+    {CLI_GALLERIES,
+     {'g', "gallery", "GALLERY",
+      "gallery file; several are searched as one (default: $VT_GALLERY)"}},
     {CLI_OUTPUT, {'o', "output", "FILE", "write to FILE, whole or not at all (default: stdout)"}},
     {CLI_OUTPUT | CLI_OVERWRITE, {KEY_OVERWRITE, "overwrite", NULL, "replace an existing output"}},
     {CLI_THREADS, {KEY_THREADS, "threads", "N", "threads to compute with (default: all cores)"}},
@@ -177,7 +180,7 @@ void cli_start(cli *c, const struct cli_spec *spec, int argc, char **argv, const
     choose_environment(spec, blas, argv);
     *c = (cli){.spec = spec, .argc = argc, .argv = argv, .parser = parser_new(spec)};
     if (spec->common & CLI_MODEL) c->model = getenv("VT_MODEL");
-    if (spec->common & CLI_GALLERY) c->gallery = getenv("VT_GALLERY");
+    if (spec->common & (CLI_GALLERY | CLI_GALLERIES)) c->gallery = getenv("VT_GALLERY");
     optind = spec->command ? 2 : 1;
 }
 
@@ -192,11 +195,20 @@ static enum cli_progress_mode progress_mode(const cli *c, const char *text) {
     cli_usage(c, "--progress: '%s' is not auto, none or json", text);
 }
 
+static void take_gallery(cli *c, const char *path) {
+    bool more = c->gallery_count && (c->spec->common & CLI_GALLERIES);
+    if (more && c->gallery_count == CLI_GALLERIES_MAX)
+        cli_usage(c, "-g: more than %d galleries", CLI_GALLERIES_MAX);
+    if (!more) c->gallery_count = 0;
+    c->galleries[c->gallery_count++] = path;
+    c->gallery = c->galleries[0];
+}
+
 /* true if the option was a common one. */
 static bool take_common(cli *c, int key, const char *arg) {
     switch (key) {
     case 'm': c->model = arg; return true;
-    case 'g': c->gallery = arg; return true;
+    case 'g': take_gallery(c, arg); return true;
     case 'o': c->output = arg; return true;
     case 'q': c->quiet = true; return true;
     case KEY_OVERWRITE: c->overwrite = true; return true;
@@ -258,6 +270,7 @@ int cli_next(cli *c, const char **arg) {
         if (is_own(c->spec, key)) return key;
         if (!take_common(c, key, optarg)) abort();
     }
+    if (!c->gallery_count && c->gallery) c->galleries[c->gallery_count++] = c->gallery;
     c->argc -= optind;
     c->argv += optind;
     check_combination(c);
@@ -331,6 +344,8 @@ void cli_need_model(const cli *c) {
 }
 
 void cli_need_gallery(const cli *c) {
+    for (int i = 0; i < c->gallery_count; i++)
+        if (!*c->galleries[i]) cli_usage(c, "-g: a name is empty");
     if (!c->gallery || !*c->gallery) cli_usage(c, "no gallery: give -g GALLERY or set VT_GALLERY");
 }
 

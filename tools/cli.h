@@ -19,13 +19,16 @@ enum cli_exit {
 
 /* Options that mean the same everywhere; a tool says which it takes. */
 enum cli_common {
-    CLI_MODEL = 1,     /* -m, --model; VT_MODEL */
-    CLI_GALLERY = 2,   /* -g, --gallery; VT_GALLERY */
-    CLI_OUTPUT = 4,    /* -o, --output, --overwrite */
-    CLI_THREADS = 8,   /* --threads */
-    CLI_PROGRESS = 16, /* --progress, -q */
-    CLI_OVERWRITE = 32 /* --overwrite without -o */
+    CLI_MODEL = 1,      /* -m, --model; VT_MODEL */
+    CLI_GALLERY = 2,    /* -g, --gallery; VT_GALLERY */
+    CLI_OUTPUT = 4,     /* -o, --output, --overwrite */
+    CLI_THREADS = 8,    /* --threads */
+    CLI_PROGRESS = 16,  /* --progress, -q */
+    CLI_OVERWRITE = 32, /* --overwrite without -o */
+    CLI_GALLERIES = 64  /* -g several times */
 };
+
+#define CLI_GALLERIES_MAX 64
 
 struct cli_option {
     int key;          /* a letter for a short option, or a number from 256 on */
@@ -48,6 +51,8 @@ enum cli_progress_mode { CLI_PROGRESS_AUTO, CLI_PROGRESS_NONE, CLI_PROGRESS_JSON
 typedef struct cli {
     const struct cli_spec *spec;
     const char *model, *gallery, *output;
+    const char *galleries[CLI_GALLERIES_MAX]; /* with CLI_GALLERIES: all; the first is `gallery` */
+    int gallery_count;
     bool overwrite, quiet;
     int threads; /* 0: all cores */
     enum cli_progress_mode progress;

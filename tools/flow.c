@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A window of 512 frames waits with 5 MB. A source that makes more wait, by thousands of lost
  * frames in a row or by giant records, is computed as if it ended here and began anew. */
@@ -52,17 +53,46 @@ static bool load_model(struct flow *f, unsigned parts, const char *no_part) {
     return true;
 }
 
-static bool check_gallery(const struct flow *f) {
+static bool check_gallery(const struct flow *f, gallery *g, const char *path) {
     gallery_info info;
-    if (!gallery_ok(f, gallery_stat(f->gallery, &info))) return false;
+    if (!gallery_ok(f, gallery_stat(g, &info))) return false;
     if (!strcmp(info.setup.location_id, f->info->location_id) &&
         info.setup.dim == f->info->embedding_dim)
         return true;
     cli_error(f->c,
               "%s: made with location encoder %s, but the one of %s is %s; embed its points with "
               "this model into another gallery",
-              f->c->gallery, info.setup.location_id, f->c->model, f->info->location_id);
+              path, info.setup.location_id, f->c->model, f->info->location_id);
     return false;
+}
+
+/* A process may open a gallery once only (store.h), and its points count once anyway. */
+static bool is_repeated(const cli *c, int i) {
+    struct stat this, other;
+    if (stat(c->galleries[i], &this)) return false;
+    for (int j = 0; j < i; j++)
+        if (!stat(c->galleries[j], &other) && other.st_dev == this.st_dev &&
+            other.st_ino == this.st_ino)
+            return true;
+    return false;
+}
+
+static bool open_galleries(struct flow *f) {
+    for (int i = 0; i < f->c->gallery_count; i++) {
+        const char *path = f->c->galleries[i];
+        if (is_repeated(f->c, i)) continue;
+        gallery **g = f->galleries + f->gallery_count;
+        if (!gallery_ok(f, gallery_open(f->context, path, g))) return false;
+        f->gallery_count++;
+        if (!check_gallery(f, *g, path)) return false;
+    }
+    return true;
+}
+
+static bool renew_galleries(struct flow *f) {
+    for (size_t i = 0; i < f->gallery_count; i++)
+        if (!gallery_ok(f, gallery_renew(f->galleries[i]))) return false;
+    return true;
 }
 
 bool flow_open(struct flow *f, const cli *c, unsigned parts, const char *no_part) {
@@ -70,12 +100,11 @@ bool flow_open(struct flow *f, const cli *c, unsigned parts, const char *no_part
     *f = (struct flow){.c = c};
     if (infer_open(&options, &f->infer) || gallery_context_open(c->threads, &f->context))
         return out_of_memory(f);
-    return load_model(f, parts, no_part) &&
-           gallery_ok(f, gallery_open(f->context, c->gallery, &f->gallery)) && check_gallery(f);
+    return load_model(f, parts, no_part) && open_galleries(f);
 }
 
 void flow_close(struct flow *f) {
-    gallery_close(f->gallery);
+    for (size_t i = 0; i < f->gallery_count; i++) gallery_close(f->galleries[i]);
     gallery_context_close(f->context);
     infer_model_close(f->model);
     infer_close(f->infer);
@@ -83,7 +112,8 @@ void flow_close(struct flow *f) {
 
 bool flow_search(struct flow *f, const float *embeddings, size_t n, size_t k, gallery_hit *hits,
                  size_t *found) {
-    return gallery_ok(f, gallery_search(f->gallery, embeddings, n, k, false, hits, found));
+    return gallery_ok(f, gallery_search_all(f->galleries, f->gallery_count, embeddings, n, k, false,
+                                            hits, found));
 }
 
 /* ----------------------------------------------------------------- computation */
@@ -195,7 +225,7 @@ static bool take_record(struct flow *f, gallery_record *record) {
     bool began = gallery_stream_began(s->stream);
     if (!enqueue(f, record)) return false;
     /* One snapshot of the gallery for the whole of a source. */
-    if (began && !gallery_ok(f, gallery_renew(f->gallery))) return false;
+    if (began && !renew_galleries(f)) return false;
     if (kind == GALLERY_RECORD_FEATURE && !push_row(f)) return false;
     if ((kind == GALLERY_RECORD_END || s->waiting_bytes > MAX_WAITING_BYTES) && !finish_rows(f))
         return false;

@@ -36,7 +36,8 @@ struct flow {
     infer_model *model;
     const infer_model_info *info;
     gallery_context *context;
-    gallery *gallery;
+    gallery *galleries[CLI_GALLERIES_MAX];
+    size_t gallery_count;
     struct flow_state *state; /* while it runs */
 };
 

@@ -1,13 +1,17 @@
 /* vt-query: features of frames to the points of a gallery that they resemble most. */
 #include "flow.h"
+#include "libgallery/confine.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { SKIP_ERRORS = 256 };
+enum { SKIP_ERRORS = 256, SPAT, REGION, TAG };
 
 static const struct cli_option options[] = {
     {'k', "candidates", "N", "points to give for each frame, 1 to 1000 (default: 10)"},
+    {SPAT, "spat", "BOX", "only points in xmin,ymin,xmax,ymax, degrees"},
+    {REGION, "region", "SOURCE", "only points in the polygons of a vector source"},
+    {TAG, "tag", "NAME", "only points with this tag"},
     {SKIP_ERRORS, "skip-errors", NULL, "a broken record becomes an error record; the rest goes on"},
     {0}};
 
@@ -15,13 +19,17 @@ static const struct cli_spec spec = {
     .tool = "vt-query",
     .summary = "Finds the points of a gallery that are nearest to each frame of a stream.",
     .operands = "[FILE...]",
-    .common = CLI_MODEL | CLI_GALLERY | CLI_OUTPUT | CLI_THREADS | CLI_PROGRESS,
+    .common = CLI_MODEL | CLI_GALLERIES | CLI_OUTPUT | CLI_THREADS | CLI_PROGRESS,
     .options = options};
 
 struct query {
     struct flow flow;
     size_t k;
     gallery_hit *hits; /* [FLOW_BATCH][k] */
+    bool confined;
+    gallery_confinement confinement;
+    const char *region_path;
+    gallery_region *region;
 };
 
 static int embed(void *user, const float *features, size_t n, float *embeddings) {
@@ -57,9 +65,22 @@ static bool leave(void *user, gallery_record *const *records, const float *embed
     return true;
 }
 
+static bool confine(struct query *q) {
+    if (q->region_path) {
+        if (gallery_region_open(q->flow.context, q->region_path, &q->region) != GALLERY_OK) {
+            cli_error(q->flow.c, "%s", gallery_message(q->flow.context));
+            return false;
+        }
+        q->confinement.region = q->region;
+    }
+    for (size_t i = 0; q->confined && i < q->flow.gallery_count; i++)
+        gallery_confine(q->flow.galleries[i], &q->confinement);
+    return true;
+}
+
 static int run(struct query *q, const cli *c, bool skip_errors) {
     static const char *const drop[] = {"feature", NULL};
-    if (!flow_open(&q->flow, c, INFER_PART_FRAMES, "")) return CLI_FAILED;
+    if (!flow_open(&q->flow, c, INFER_PART_FRAMES, "") || !confine(q)) return CLI_FAILED;
     q->hits = calloc(FLOW_BATCH * q->k, sizeof *q->hits);
     if (!q->hits) {
         cli_error(c, "out of memory");
@@ -81,6 +102,25 @@ static int run(struct query *q, const cli *c, bool skip_errors) {
     return flow_run(&q->flow, &rules, &stage);
 }
 
+/* "xmin,ymin,xmax,ymax"; xmin > xmax: across the antimeridian. */
+static void parse_box(const cli *c, const char *text, gallery_confinement *confinement) {
+    double *const numbers[] = {&confinement->west, &confinement->south, &confinement->east,
+                               &confinement->north};
+    for (int i = 0; i < 4; i++) {
+        char number[32];
+        size_t length = strcspn(text, ",");
+        if (length >= sizeof number || (text[length] == ',') != (i < 3))
+            cli_usage(c, "--spat: not xmin,ymin,xmax,ymax");
+        memcpy(number, text, length);
+        number[length] = 0;
+        *numbers[i] = i % 2 ? cli_number(c, "--spat", number, -90, 90)
+                            : cli_number(c, "--spat", number, -180, 180);
+        text += length + 1;
+    }
+    if (confinement->south > confinement->north) cli_usage(c, "--spat: ymin is greater than ymax");
+    confinement->boxed = true;
+}
+
 int main(int argc, char **argv) {
     cli c;
     struct query q = {.k = 10};
@@ -88,15 +128,20 @@ int main(int argc, char **argv) {
     const char *arg;
     cli_start(&c, &spec, argc, argv, infer_blas_wanted_core());
     for (int key; (key = cli_next(&c, &arg));) {
-        if (key == 'k')
-            q.k = (size_t)cli_integer(&c, "-k", arg, 1, 1000);
-        else
-            skip_errors = true;
+        if (key == 'k') q.k = (size_t)cli_integer(&c, "-k", arg, 1, 1000);
+        if (key == SPAT) parse_box(&c, arg, &q.confinement);
+        if (key == REGION) q.region_path = arg;
+        if (key == TAG) q.confinement.tag = arg;
+        if (key == SKIP_ERRORS) skip_errors = true;
+        q.confined |= key == SPAT || key == REGION || key == TAG;
     }
     cli_need_model(&c);
     cli_need_gallery(&c);
+    if (q.region_path && !strcmp(q.region_path, "-") && !c.argc)
+        cli_usage(&c, "--region - and the frames cannot both come from standard input");
     int status = run(&q, &c, skip_errors);
     free(q.hits);
     flow_close(&q.flow);
+    gallery_region_close(q.region);
     return status;
 }

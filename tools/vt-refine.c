@@ -16,7 +16,7 @@ static const struct cli_spec spec = {
     .tool = "vt-refine",
     .summary = "Refines the positions that vt-query has found, frame by frame, into a track.",
     .operands = "[FILE...]",
-    .common = CLI_MODEL | CLI_GALLERY | CLI_OUTPUT | CLI_THREADS | CLI_PROGRESS,
+    .common = CLI_MODEL | CLI_GALLERIES | CLI_OUTPUT | CLI_THREADS | CLI_PROGRESS,
     .options = options};
 
 struct refine {

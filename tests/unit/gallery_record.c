@@ -354,7 +354,7 @@ TEST(record_kinds) {
 TEST(record_setters_round) {
     gallery_record *record = gallery_record_new();
     REQUIRE(record);
-    static const gallery_hit hits[] = {{1, 9.5, 47.1, 0.5f}, {2, -0.00000001, 1, 0.25f}};
+    static const gallery_hit hits[] = {{1, 9.5, 47.1, 0.5f, 0}, {2, -0.00000001, 1, 0.25f, 0}};
     CHECK(gallery_record_set_point(record, 9.52000004, -0.00000001));
     CHECK(gallery_record_set_string(record, "source", "caf\xe9"));
     CHECK(gallery_record_set_integer(record, "frame", 3));
