@@ -13,14 +13,14 @@ struct polygon {
     OGREnvelope box;
 };
 
-struct gallery_region {
+struct gallery_polygons {
     struct polygon *all; /* [n] */
     size_t n, capacity;
 };
 
 /* -------------------------------------------------------------------- region */
 
-void gallery_region_close(gallery_region *r) {
+void gallery_polygons_close(gallery_polygons *r) {
     if (!r) return;
     for (size_t i = 0; i < r->n; i++) {
         OGRDestroyPreparedGeometry(r->all[i].prepared);
@@ -30,7 +30,7 @@ void gallery_region_close(gallery_region *r) {
     free(r);
 }
 
-static int add_polygon(gallery_context *ctx, gallery_region *r, OGRGeometryH geometry) {
+static int add_polygon(gallery_context *ctx, gallery_polygons *r, OGRGeometryH geometry) {
     if (OGR_G_IsEmpty(geometry)) return GALLERY_OK;
     if (r->n == r->capacity) {
         size_t capacity = r->capacity ? 2 * r->capacity : 16;
@@ -52,7 +52,7 @@ static int add_polygon(gallery_context *ctx, gallery_region *r, OGRGeometryH geo
 }
 
 /* Polygons, also those within collections; whatever else there is bounds no region. */
-static int add_all(gallery_context *ctx, gallery_region *r, OGRGeometryH geometry) {
+static int add_all(gallery_context *ctx, gallery_polygons *r, OGRGeometryH geometry) {
     OGRwkbGeometryType type = wkbFlatten(OGR_G_GetGeometryType(geometry));
     if (type == wkbPolygon) return add_polygon(ctx, r, geometry);
     if (type != wkbMultiPolygon && type != wkbGeometryCollection) return GALLERY_OK;
@@ -68,7 +68,7 @@ static bool is_valid(OGRGeometryH geometry) {
     return valid;
 }
 
-static int read_polygons(gallery_context *ctx, gallery_source *source, gallery_region *r) {
+static int read_polygons(gallery_context *ctx, gallery_source *source, gallery_polygons *r) {
     gallery_feature feature;
     bool broken;
     int status;
@@ -88,10 +88,10 @@ static int read_polygons(gallery_context *ctx, gallery_source *source, gallery_r
     return status == GALLERY_END ? GALLERY_OK : status;
 }
 
-int gallery_region_open(gallery_context *ctx, const char *path, gallery_region **out) {
+int gallery_polygons_open(gallery_context *ctx, const char *path, gallery_polygons **out) {
     const gallery_grid_setup setup = {.mode = GALLERY_GRID_AREA};
     gallery_source *source = NULL;
-    gallery_region *r = calloc(1, sizeof *r);
+    gallery_polygons *r = calloc(1, sizeof *r);
     *out = NULL;
     if (!r) return gallery_fail_memory(ctx, sizeof *r);
     int status = gallery_source_open(ctx, path, &setup, &source);
@@ -102,7 +102,7 @@ int gallery_region_open(gallery_context *ctx, const char *path, gallery_region *
     if (status == GALLERY_OK)
         *out = r;
     else
-        gallery_region_close(r);
+        gallery_polygons_close(r);
     return status;
 }
 
@@ -118,7 +118,7 @@ static bool boxes_meet(const OGREnvelope *a, const OGREnvelope *b) {
 }
 
 /* Polygons may go on beyond 180 degrees: a place is looked for in three turns of the Earth. */
-static bool region_holds(const gallery_region *r, OGRGeometryH point, double lon, double lat) {
+static bool region_holds(const gallery_polygons *r, OGRGeometryH point, double lon, double lat) {
     for (double turn = -360; turn <= 360; turn += 360) {
         OGREnvelope at = {lon + turn, lon + turn, lat, lat};
         for (size_t i = 0; i < r->n; i++) {
@@ -145,7 +145,7 @@ static OGRGeometryH rectangle(const OGREnvelope *box) {
 enum cover { NOTHING, PART, WHOLE };
 
 /* How much of a block's extent the region takes, seen from its polygons one by one. */
-static enum cover cover_block(const gallery_region *r, const struct gallery_block *b) {
+static enum cover cover_block(const gallery_polygons *r, const struct gallery_block *b) {
     enum cover cover = NOTHING;
     for (double turn = -360; turn <= 360 && cover != WHOLE; turn += 360) {
         OGREnvelope box = {b->west / 1e7 + turn, b->east / 1e7 + turn, b->south / 1e7,

@@ -6,17 +6,17 @@
 
 #include <stdbool.h>
 
-typedef struct gallery_region gallery_region; /* polygons in WGS84, as they lie on the plane */
+typedef struct gallery_polygons gallery_polygons; /* in WGS84, as they lie on the plane */
 
 /* All polygons of a source (grid.h says which are read), in any reference system. GALLERY_EEMPTY if
  * it has none. */
-int gallery_region_open(gallery_context *ctx, const char *source, gallery_region **region);
-void gallery_region_close(gallery_region *region);
+int gallery_polygons_open(gallery_context *ctx, const char *source, gallery_polygons **region);
+void gallery_polygons_close(gallery_polygons *region);
 
 typedef struct gallery_confinement { /* a point must satisfy all that are given; edges belong */
     bool boxed;
     double west, south, east, north; /* degrees; west > east: across the antimeridian */
-    const gallery_region *region;    /* NULL: anywhere */
+    const gallery_polygons *region;  /* NULL: anywhere */
     const char *tag;                 /* NULL: any */
 } gallery_confinement;
 

@@ -29,7 +29,7 @@ struct query {
     bool confined;
     gallery_confinement confinement;
     const char *region_path;
-    gallery_region *region;
+    gallery_polygons *region;
 };
 
 static int embed(void *user, const float *features, size_t n, float *embeddings) {
@@ -67,7 +67,7 @@ static bool leave(void *user, gallery_record *const *records, const float *embed
 
 static bool confine(struct query *q) {
     if (q->region_path) {
-        if (gallery_region_open(q->flow.context, q->region_path, &q->region) != GALLERY_OK) {
+        if (gallery_polygons_open(q->flow.context, q->region_path, &q->region) != GALLERY_OK) {
             cli_error(q->flow.c, "%s", gallery_message(q->flow.context));
             return false;
         }
@@ -142,6 +142,6 @@ int main(int argc, char **argv) {
     int status = run(&q, &c, skip_errors);
     free(q.hits);
     flow_close(&q.flow);
-    gallery_region_close(q.region);
+    gallery_polygons_close(q.region);
     return status;
 }

@@ -247,9 +247,9 @@ TEST(confined_searches_are_exact) {
     gallery_confine(g, &here);
     CHECK(compare(all, on_road, &g, 1) == POINTS / 3);
     for (int shifted = 0; shifted < 2; shifted++) {
-        gallery_region *region;
+        gallery_polygons *region;
         write_region(in_folder("region.geojsonl"), shifted ? 360 : 0);
-        if (gallery_region_open(ctx, in_folder("region.geojsonl"), &region))
+        if (gallery_polygons_open(ctx, in_folder("region.geojsonl"), &region))
             printf("# %s\n", gallery_message(ctx));
         REQUIRE(region);
         here = (gallery_confinement){.region = region};
@@ -263,7 +263,7 @@ TEST(confined_searches_are_exact) {
         CHECK(compare(all, in_all, &g, 1) > 50);
         gallery_confine(g, NULL);
         CHECK(compare(all, any, &g, 1) == all.n);
-        gallery_region_close(region);
+        gallery_polygons_close(region);
     }
     here = (gallery_confinement){.tag = "nothing"};
     gallery_confine(g, &here);
@@ -276,8 +276,8 @@ TEST(confined_searches_are_exact) {
 TEST(regions_that_are_none) {
     gallery *g;
     struct all all = begin(&g);
-    gallery_region *region;
-    CHECK(gallery_region_open(ctx, in_folder("missing"), &region) != GALLERY_OK && !region);
+    gallery_polygons *region;
+    CHECK(gallery_polygons_open(ctx, in_folder("missing"), &region) != GALLERY_OK && !region);
     static const char *const texts[] = {
         "{\"type\":\"Feature\",\"properties\":{},\"geometry\":{\"type\":\"Point\","
         "\"coordinates\":[1,2]}}\n",
@@ -288,7 +288,7 @@ TEST(regions_that_are_none) {
         FILE *f = fopen(in_folder("bad.geojsonl"), "w");
         fputs(texts[i], f);
         fclose(f);
-        CHECK(gallery_region_open(ctx, in_folder("bad.geojsonl"), &region) == expected[i]);
+        CHECK(gallery_polygons_open(ctx, in_folder("bad.geojsonl"), &region) == expected[i]);
         CHECK(!region && strstr(gallery_message(ctx), "bad.geojsonl"));
     }
     end(g, all);
