@@ -111,8 +111,7 @@ static void parse_box(const cli *c, const char *text, gallery_confinement *confi
         size_t length = strcspn(text, ",");
         if (length >= sizeof number || (text[length] == ',') != (i < 3))
             cli_usage(c, "--spat: not xmin,ymin,xmax,ymax");
-        memcpy(number, text, length);
-        number[length] = 0;
+        snprintf(number, sizeof number, "%.*s", (int)length, text);
         *numbers[i] = i % 2 ? cli_number(c, "--spat", number, -90, 90)
                             : cli_number(c, "--spat", number, -180, 180);
         text += length + 1;
