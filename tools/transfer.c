@@ -47,7 +47,7 @@ bool index_export(struct index_job *job) {
     gallery_walk *w = NULL;
     gallery_archive_writer *writer = NULL;
     gallery_archive_info info = {0};
-    const char *name = job->c.output ? job->c.output : "standard output";
+    const char *name = cli_output_name(&job->c);
     if (!job->c.output && isatty(STDOUT_FILENO))
         cli_usage(&job->c, "an archive is not for a terminal: give -o FILE");
     bool ok = index_ok(job, gallery_walk_open(job->ctx, job->c.gallery, !job->points_only, &w)) &&
@@ -71,10 +71,12 @@ static bool write_dumped(struct index_job *job, const gallery_item *item, void *
                                  .lon_deg = item->lon_deg,
                                  .lat_deg = item->lat_deg,
                                  .properties = item->properties};
-    return index_ok(job,
-                    job->embeddings
-                        ? gallery_item_write(job->ctx, item, user, job->out.file, job->out.flush)
-                        : gallery_point_write(job->ctx, &point, job->out.file, job->out.flush));
+    int status = job->embeddings
+                     ? gallery_item_write(job->ctx, item, user, job->out.file, job->out.flush)
+                     : gallery_point_write(job->ctx, &point, job->out.file, job->out.flush);
+    if (status != GALLERY_OK)
+        cli_error(&job->c, "%s: %s", cli_output_name(&job->c), gallery_message(job->ctx));
+    return status == GALLERY_OK;
 }
 
 /* Tags stand apart by tabs too: a name may hold anything else that one could put between them. */
@@ -90,8 +92,7 @@ static bool write_listed(struct index_job *job, const gallery_item *item, void *
     }
     fputc('\n', job->out.file);
     if (!ferror(job->out.file) && (!job->out.flush || !fflush(job->out.file))) return true;
-    cli_error(&job->c, "%s: %s", job->c.output ? job->c.output : "standard output",
-              strerror(errno));
+    cli_error(&job->c, "%s: cannot write: %s", cli_output_name(&job->c), strerror(errno));
     return false;
 }
 
