@@ -24,9 +24,9 @@ static const char *const local_systems[] = {"vsimem", "vsizip", "vsigzip", "vsit
 /* ----------------------------------------------------------------- complaints */
 
 static void CPL_STDCALL collect(CPLErr level, CPLErrorNum number, const char *message) {
-    (void)number;
     gallery_complaint *complaint = CPLGetErrorHandlerUserData();
-    if (level < CE_Failure || complaint->failed) return;
+    bool no_effect = number == CPLE_NotSupported && strstr(message, " open option ");
+    if ((level < CE_Failure && !no_effect) || complaint->failed) return;
     complaint->failed = true;
     snprintf(complaint->text, sizeof complaint->text, "%s", message);
     for (char *c = complaint->text; *c; c++)
@@ -110,6 +110,7 @@ static char *osm_configuration(const gallery_grid_setup *setup, const void *uniq
     names = add_once(names, "highway");
     for (int i = 0; setup->keep && setup->keep[i]; i++) names = add_once(names, setup->keep[i]);
     names = add_words(names, setup->where);
+    names = add_words(names, setup->sql);
     int own = CSLFindString(names, "osm_id"), rest = CSLFindString(names, "other_tags");
     if (own >= 0) names = CSLRemoveStrings(names, own, 1, NULL);
     if ((rest = CSLFindString(names, "other_tags")) >= 0)
@@ -157,7 +158,8 @@ static int explain(gallery_context *ctx, const char *path, const gallery_grid_se
 }
 
 /* Options of the drivers that need some. */
-static char **open_options(const char *format, const char *configuration) {
+static char **open_options(const char *format, const char *configuration,
+                           const gallery_grid_setup *setup) {
     char **options = NULL;
     if (!strcmp(format, "OSM")) options = CSLSetNameValue(options, "CONFIG_FILE", configuration);
     if (!strcmp(format, "CSV")) {
@@ -168,6 +170,12 @@ static char **open_options(const char *format, const char *configuration) {
         options = CSLSetNameValue(options, "WRITE_GFS", "NO");
         options = CSLSetNameValue(options, "DOWNLOAD_SCHEMA", "NO");
     }
+    for (const char *const *pair = setup->open_options; pair && *pair; pair++) {
+        char *key = NULL;
+        const char *value = CPLParseNameValue(*pair, &key);
+        if (key) options = CSLSetNameValue(options, key, value);
+        CPLFree(key);
+    }
     return options;
 }
 
@@ -175,7 +183,7 @@ static GDALDatasetH open_as(const char *path, GDALDriverH driver, const gallery_
     const char *only[] = {GDALGetDriverShortName(driver), NULL};
     char *configuration = NULL;
     if (!strcmp(only[0], "OSM")) configuration = osm_configuration(setup, setup);
-    char **options = open_options(only[0], configuration);
+    char **options = open_options(only[0], configuration, setup);
     GDALDatasetH dataset =
         GDALOpenEx(path, GDAL_OF_VECTOR | GDAL_OF_READONLY | GDAL_OF_VERBOSE_ERROR, only,
                    (const char *const *)options, NULL);
@@ -198,7 +206,7 @@ int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_gr
     int status = GALLERY_OK;
     if (!driver)
         status = explain(ctx, path, setup, &complaint);
-    else if (!*dataset)
+    else if (!*dataset || complaint.failed)
         status = gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", path,
                               complaint.failed ? complaint.text : "cannot be opened");
     gallery_complaint_end();

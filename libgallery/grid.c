@@ -2,10 +2,12 @@
 #include "context.h"
 #include "geodesy.h"
 #include "order.h"
+#include "region.h"
 #include "sample.h"
 #include "seen.h"
 #include "source.h"
 
+#include <cpl_conv.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,7 @@ struct gallery_grid {
     gallery_grid_setup setup;
     gallery_seen seen;    /* unsorted */
     gallery_order *order; /* sorted */
+    gallery_region *clip;
     gallery_grid_counts *counts;
     unsigned long long made, handed_on; /* points in all */
     unsigned *kept_types;               /* of each field to keep: bits of the types seen */
@@ -54,6 +57,15 @@ static enum kind kind_wanted(const gallery_grid *grid) {
 
 /* -------------------------------------------------------------------- opening */
 
+/* What a gallery takes for a tag. */
+static int check_tag(gallery_context *ctx, const char *tag) {
+    bool plain = true;
+    for (const char *c = tag; c && *c; c++) plain &= (unsigned char)*c >= 32 && *c != 127;
+    if (!tag || (*tag && plain && strlen(tag) <= 127)) return GALLERY_OK;
+    return gallery_fail(ctx, GALLERY_EUSAGE,
+                        "--tag: a tag has 1 to 127 bytes and no control characters");
+}
+
 static int check_setup(gallery_context *ctx, const gallery_grid_setup *setup) {
     static const char *const own[] = {"id", "kind", "heading", "source", "error", "end"};
     if (setup->mode < GALLERY_GRID_ROADS || setup->mode > GALLERY_GRID_POINTS || !setup->take)
@@ -65,18 +77,38 @@ static int check_setup(gallery_context *ctx, const gallery_grid_setup *setup) {
     if (setup->shard > setup->shards || (setup->shards && !setup->shard))
         return gallery_fail(ctx, GALLERY_EUSAGE, "there is no shard %u of %u", setup->shard,
                             setup->shards);
+    GALLERY_TRY(check_tag(ctx, setup->tag));
+    for (const char *const *pair = setup->config; pair && *pair; pair++)
+        if (!strchr(*pair, '=') || **pair == '=')
+            return gallery_fail(ctx, GALLERY_EUSAGE, "--config: '%s' is no NAME=VALUE", *pair);
+    for (const char *const *pair = setup->open_options; pair && *pair; pair++)
+        if (!strchr(*pair, '=') || **pair == '=')
+            return gallery_fail(ctx, GALLERY_EUSAGE, "-oo: '%s' is no NAME=VALUE", *pair);
     for (const char *const *name = setup->keep; name && *name; name++) {
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
             if (!strcmp(*name, own[i]))
                 return gallery_fail(ctx, GALLERY_EUSAGE,
                                     "--keep: '%s' is a property that points have already", *name);
+        if (setup->tag && !strcmp(*name, "tag"))
+            return gallery_fail(ctx, GALLERY_EUSAGE, "--keep: 'tag' is what --tag sets");
         if (!**name || strpbrk(*name, "\r\n,"))
             return gallery_fail(ctx, GALLERY_EUSAGE, "--keep: '%s' is no field's name", *name);
     }
     return GALLERY_OK;
 }
 
+/* Of this thread only, so that grids in other threads do not see it. */
+static void set_config(const gallery_grid *grid, bool on) {
+    for (const char *const *pair = grid->setup.config; pair && *pair; pair++) {
+        size_t n = strcspn(*pair, "=");
+        char *key = strndup(*pair, n);
+        if (key) CPLSetThreadLocalConfigOption(key, on ? *pair + n + 1 : NULL);
+        free(key);
+    }
+}
+
 int gallery_grid_open(gallery_context *ctx, const gallery_grid_setup *setup, gallery_grid **out) {
+    int status = GALLERY_OK;
     *out = NULL;
     GALLERY_TRY(check_setup(ctx, setup));
     if (setup->srs) GALLERY_TRY(gallery_source_check_srs(ctx, setup->srs));
@@ -84,18 +116,27 @@ int gallery_grid_open(gallery_context *ctx, const gallery_grid_setup *setup, gal
     if (!grid) return gallery_fail_memory(ctx, sizeof *grid);
     grid->ctx = ctx;
     grid->setup = *setup;
-    *out = grid;
+    set_config(grid, true);
     size_t fields = 0;
     while (setup->keep && setup->keep[fields]) fields++;
     grid->kept_types = calloc(fields + 1, sizeof *grid->kept_types);
-    if (!grid->kept_types) return gallery_fail_memory(ctx, fields + 1);
-    return setup->sorted ? gallery_order_open(ctx, 0, &grid->order) : GALLERY_OK;
+    if (!grid->kept_types) status = gallery_fail_memory(ctx, fields + 1);
+    if (setup->sorted && status == GALLERY_OK) status = gallery_order_open(ctx, 0, &grid->order);
+    if (setup->clip && status == GALLERY_OK)
+        status = gallery_region_open(ctx, setup->clip, setup->allow_net, &grid->clip);
+    if (status == GALLERY_OK)
+        *out = grid;
+    else
+        gallery_grid_close(grid);
+    return status;
 }
 
 void gallery_grid_close(gallery_grid *grid) {
     if (!grid) return;
     gallery_seen_free(&grid->seen);
     gallery_order_close(grid->order);
+    gallery_region_close(grid->clip);
+    set_config(grid, false);
     free(grid->xy);
     free(grid->ends);
     free(grid->parts);
@@ -149,8 +190,17 @@ static int set_constant(gallery_grid *grid, const char *source, json_t *kept) {
         json_decref(object);
         return gallery_fail_memory(grid->ctx, strlen(source));
     }
-    bool ok = !kept || !json_object_update(object, kept);
+    bool ok = true;
     note_types(grid, kept);
+    if (grid->setup.tag) {
+        json_t *tag = json_string(grid->setup.tag);
+        if (!tag) {
+            json_decref(object);
+            return gallery_fail(grid->ctx, GALLERY_EUSAGE, "--tag: it is no UTF-8");
+        }
+        ok = !json_object_set_new(object, "tag", tag);
+    }
+    ok = ok && (!kept || !json_object_update(object, kept));
     grid->constant.length = 0;
     gallery_text_add_json(&grid->constant, object);
     json_decref(object);
@@ -221,6 +271,12 @@ static bool in_shard(const gallery_grid *grid, uint64_t id) {
     return x % grid->setup.shards + 1 == grid->setup.shard;
 }
 
+static bool is_in_clip(const gallery_grid *grid, uint64_t id) {
+    double lon_deg, lat_deg;
+    return gallery_point_from_id(id, &lon_deg, &lat_deg) &&
+           gallery_region_holds(grid->clip, lon_deg, lat_deg);
+}
+
 static int take_unsorted(gallery_grid *grid, const gallery_order_entry *entry) {
     if (grid->setup.mode != GALLERY_GRID_POINTS) {
         bool repeated;
@@ -242,6 +298,10 @@ static int take_point(void *user, double lon_deg, double lat_deg, double azimuth
     if (!gallery_point_locate(lon_deg, lat_deg, &entry.id))
         return gallery_fail(grid->ctx, GALLERY_EVALUE, "%s: %g, %g is not on the Earth",
                             grid->place, lon_deg, lat_deg);
+    if (grid->clip && !is_in_clip(grid, entry.id)) {
+        grid->counts->clipped++;
+        return GALLERY_OK;
+    }
     grid->made++;
     if (!in_shard(grid, entry.id)) return GALLERY_OK;
     entry.value = grid->setup.mode == GALLERY_GRID_ROADS ? heading_of(azimuth_deg) : 0;
@@ -253,29 +313,13 @@ static int take_point(void *user, double lon_deg, double lat_deg, double azimuth
 
 /* ----------------------------------------------------------------- geometries */
 
-/* Rounding in a projection may leave a pole by a hair. */
-#define POLE_TOLERANCE_DEG 1e-9
-
-static int check_vertex(gallery_grid *grid, double *xy) {
-    if (!isfinite(xy[0]) || !isfinite(xy[1]))
-        return gallery_fail(grid->ctx, GALLERY_EVALUE, "%s: a coordinate is not a finite number",
-                            grid->place);
-    if (fabs(xy[1]) > 90 && fabs(xy[1]) <= 90 + POLE_TOLERANCE_DEG) xy[1] = copysign(90, xy[1]);
-    if (fabs(xy[0]) <= 360 && fabs(xy[1]) <= 90) return GALLERY_OK;
-    return gallery_fail(grid->ctx, GALLERY_ECRS,
-                        "%s: longitude %.10g, latitude %.10g is not on the Earth: axes swapped, or "
-                        "another reference system (-s_srs)?",
-                        grid->place, xy[0], xy[1]);
-}
-
 static int add_vertices(gallery_grid *grid, OGRGeometryH geometry) {
     int n = OGR_G_GetPointCount(geometry);
     if (n <= 0) return GALLERY_OK;
     GALLERY_TRY(reserve(grid->ctx, &grid->xy, &grid->vertex_room, grid->vertex_count + (size_t)n,
                         2 * sizeof *grid->xy));
-    double *xy = grid->xy + 2 * grid->vertex_count;
-    OGR_G_GetPoints(geometry, xy, 2 * sizeof *xy, xy + 1, 2 * sizeof *xy, NULL, 0);
-    for (int i = 0; i < n; i++) GALLERY_TRY(check_vertex(grid, xy + 2 * i));
+    GALLERY_TRY(gallery_feature_vertices(grid->ctx, grid->place, geometry,
+                                         grid->xy + 2 * grid->vertex_count));
     grid->vertex_count += (size_t)n;
     return GALLERY_OK;
 }
@@ -404,7 +448,9 @@ static int read_features(gallery_grid *grid, gallery_source *source, const char 
 static int fail_empty(gallery_grid *grid, const char *path, const gallery_grid_counts *n,
                       unsigned long long filtered) {
     enum kind kind = kind_wanted(grid);
-    const char *name = kind_names[kind], *where = grid->setup.where ? " that fits --where" : "";
+    const char *name = kind_names[kind], *where = grid->setup.where  ? " that fits --where"
+                                                  : grid->setup.spat ? " that touches -spat"
+                                                                     : "";
     if (!n->features && filtered)
         return gallery_fail(grid->ctx, GALLERY_EEMPTY,
                             "%s: none of %llu features%s is a road by its tag `highway`: see "
@@ -422,6 +468,10 @@ static int fail_empty(gallery_grid *grid, const char *path, const gallery_grid_c
         return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: every feature is broken", path);
     if (n->used == 0)
         return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: no feature has a geometry", path);
+    if (n->clipped)
+        return gallery_fail(grid->ctx, GALLERY_EEMPTY,
+                            "%s: none of %llu points lies inside the polygons of -clip", path,
+                            n->clipped);
     if (kind == POLYGONS)
         return gallery_fail(grid->ctx, GALLERY_EEMPTY,
                             "%s: no point of the grid lies inside the polygons: is a spacing of "
@@ -453,6 +503,7 @@ done:
         total->no_geometry += counts.no_geometry;
         total->broken += counts.broken;
         total->points += counts.points;
+        total->clipped += counts.clipped;
         total->repeated += counts.repeated;
         total->length_m += counts.length_m;
     }

@@ -43,13 +43,21 @@ typedef struct gallery_grid_setup {
     double spacing_m;          /* roads, area: between LEAST_M and MOST_M */
     const char *srs;           /* CRS of the sources in place of their own; NULL */
     const char *where;         /* SQL condition on the attributes; NULL */
+    const char *sql;           /* what to read instead of layers, as ogr2ogr has it; NULL */
+    const double *spat;        /* only features that touch this box: xmin, ymin, xmax, ymax in the
+                                  sources' (srs's) coordinates; NULL */
+    const char *clip;          /* a source: only points inside its polygons; NULL */
+    const char *tag;           /* property `tag` of each point; NULL */
     const char *highway;       /* values of `highway`, "any", "all"; NULL: see gallery_grid_read */
     const char *const *layers; /* names, NULL at the end; NULL: all, of OSM the one that suits */
     const char *const *keep;   /* fields that become properties, NULL at the end; NULL */
     bool sorted;              /* hand the points on in gallery_grid_finish, in order of their ids */
     unsigned long long limit; /* hand on no more points than these; 0: all */
     unsigned shard, shards; /* hand on the points of part `shard` of `shards`, from 1; 0, 0: all */
-    bool allow_net;         /* remote files, and VRT files, which can point anywhere */
+    const char *const *open_options; /* NAME=VALUE for GDAL's drivers, NULL at the end; NULL */
+    const char *const
+        *config;    /* NAME=VALUE for GDAL, of this thread while the grid is open; NULL */
+    bool allow_net; /* remote files, and VRT files, which can point anywhere */
     gallery_grid_fn take;
     gallery_grid_progress_fn progress; /* NULL: nobody asks */
     gallery_grid_problem_fn problem;   /* NULL: the first broken feature stops the reading */
@@ -65,6 +73,7 @@ typedef struct gallery_grid_counts {
     unsigned long long points;      /* handed on */
     unsigned long long repeated;    /* not handed on: another has the same coordinate */
     double length_m;                /* of the lines that were used */
+    unsigned long long clipped;     /* not handed on: outside of setup->clip */
 } gallery_grid_counts;
 
 typedef struct gallery_grid gallery_grid;

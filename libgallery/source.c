@@ -30,8 +30,10 @@ struct gallery_source {
     const char *highway; /* the values wanted; NULL: no filter; "": any */
     unsigned long long filtered;
     OGRSpatialReferenceH wgs84;
+    OGRGeometryH spat; /* the box that features must touch; NULL */
 
     GDALDatasetH dataset;
+    OGRLayerH result; /* of --sql */
     bool interleaved, is_csv;
     struct layer *layers;
     size_t layer_count, at;
@@ -157,6 +159,7 @@ static int add_layer(gallery_source *s, OGRLayerH handle) {
                             "and latitude (lat, latitude or y)",
                             s->path);
     GALLERY_TRY(set_where(s, layer));
+    if (s->spat) OGR_L_SetSpatialFilter(handle, s->spat);
     return layer_reference(s, layer);
 }
 
@@ -172,6 +175,28 @@ static int refuse_names(const gallery_source *s) {
         if (s->layers[k].highway >= 0) return GALLERY_OK;
     if (!s->setup->highway) return GALLERY_OK;
     return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: --highway: no field 'highway'", s->path);
+}
+
+/* Only reads: a database would do anything else that it is told. */
+static int run_sql(gallery_source *s) {
+    const char *sql = s->setup->sql + strspn(s->setup->sql, " \t\r\n(");
+    gallery_complaint complaint;
+    if (strncasecmp(sql, "SELECT", 6) && strncasecmp(sql, "WITH", 4))
+        return gallery_fail(s->ctx, GALLERY_EUSAGE, "-sql: it must begin with SELECT or WITH");
+    gallery_complaint_begin(&complaint);
+    s->result = GDALDatasetExecuteSQL(s->dataset, sql, NULL, NULL);
+    gallery_complaint_end();
+    if (!s->result)
+        return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: -sql: %s", s->path,
+                            complaint.failed ? complaint.text : "it gives no table");
+    s->layers = calloc(1, sizeof *s->layers);
+    if (!s->layers) return gallery_fail_memory(s->ctx, sizeof *s->layers);
+    if (!OGR_FD_GetGeomFieldCount(OGR_L_GetLayerDefn(s->result)))
+        return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: -sql: its table has no geometry",
+                            s->path);
+    s->interleaved = false;
+    GALLERY_TRY(add_layer(s, s->result));
+    return refuse_names(s);
 }
 
 static int choose_layers(gallery_source *s) {
@@ -216,18 +241,31 @@ static int open_dataset(gallery_source *s) {
     s->is_csv = gallery_driver_is(s->dataset, "CSV");
     if (s->interleaved && s->setup->mode == GALLERY_GRID_ROADS && !s->setup->highway)
         s->highway = GALLERY_GRID_DRIVABLE;
+    if (s->setup->sql) return run_sql(s);
     GALLERY_TRY(choose_layers(s));
     if (s->interleaved) declare_interest(s);
     return GALLERY_OK;
 }
 
 static int open_stream(gallery_source *s) {
-    if (s->setup->where || s->setup->layers)
+    if (s->setup->where || s->setup->layers || s->setup->sql || s->setup->open_options)
         return gallery_fail(s->ctx, GALLERY_EUSAGE, "%s has no effect on standard input",
-                            s->setup->where ? "--where" : "--layer");
+                            s->setup->where    ? "--where"
+                            : s->setup->layers ? "--layer"
+                            : s->setup->sql    ? "-sql"
+                                               : "-oo");
     s->stream = (struct layer){.name = "stream"};
     GALLERY_TRY(gallery_reader_open(s->ctx, "-", &s->reader));
     return layer_reference(s, &s->stream);
+}
+
+static OGRGeometryH box_of(const double *b) {
+    OGRGeometryH box = OGR_G_CreateGeometry(wkbPolygon), ring = OGR_G_CreateGeometry(wkbLinearRing);
+    static const int corners[5][2] = {{0, 1}, {2, 1}, {2, 3}, {0, 3}, {0, 1}};
+    if (!box || !ring) return NULL;
+    for (int i = 0; i < 5; i++) OGR_G_AddPoint_2D(ring, b[corners[i][0]], b[corners[i][1]]);
+    OGR_G_AddGeometryDirectly(box, ring);
+    return box;
 }
 
 int gallery_source_open(gallery_context *ctx, const char *path, const gallery_grid_setup *setup,
@@ -248,6 +286,8 @@ int gallery_source_open(gallery_context *ctx, const char *path, const gallery_gr
         GALLERY_GO(gallery_fail(ctx, GALLERY_ECRS,
                                 "PROJ's database is not there: is the package proj-data "
                                 "installed, and PROJ_DATA right?"));
+    if (setup->spat && !(s->spat = box_of(setup->spat)))
+        GALLERY_GO(gallery_fail_memory(ctx, sizeof *s));
     GALLERY_GO(is_stream ? open_stream(s) : open_dataset(s));
     *out = s;
 done:
@@ -278,6 +318,8 @@ void gallery_source_close(gallery_source *s) {
     free(s->layers);
     OCTDestroyCoordinateTransformation(s->stream.to_wgs84);
     gallery_reader_close(s->reader);
+    if (s->spat) OGR_G_DestroyGeometry(s->spat);
+    if (s->result) GDALDatasetReleaseResultSet(s->dataset, s->result);
     if (s->dataset) GDALClose(s->dataset);
     if (s->wgs84) OSRRelease(s->wgs84);
     free(s);
@@ -481,21 +523,29 @@ static int keep_properties(gallery_source *s, const json_t *properties) {
     return GALLERY_OK;
 }
 
+static bool touches_box(const gallery_source *s) {
+    return !s->spat || (s->geometry && OGR_G_Intersects(s->geometry, s->spat));
+}
+
 static int next_of_stream(gallery_source *s, gallery_feature *feature, bool *broken) {
     const json_t *properties;
-    for (;; s->filtered++) {
+    do {
         forget_feature(s);
         int status = gallery_reader_next(s->reader, &s->record);
         *broken = status == GALLERY_EFORMAT;
         if (status != GALLERY_OK) return status;
-        properties = json_object_get(gallery_record_json(s->record), "properties");
-        if (passes(s, json_string_value(json_object_get(properties, "highway")))) break;
-    }
-    *broken = true;
-    snprintf(feature->place, sizeof feature->place, "%s:%llu", s->path,
-             gallery_reader_line(s->reader));
-    GALLERY_TRY(geometry_from_json(s, json_object_get(gallery_record_json(s->record), "geometry"),
-                                   feature->place));
+        const json_t *record = gallery_record_json(s->record);
+        properties = json_object_get(record, "properties");
+        if (!passes(s, json_string_value(json_object_get(properties, "highway")))) {
+            s->filtered++;
+            continue;
+        }
+        *broken = true;
+        snprintf(feature->place, sizeof feature->place, "%s:%llu", s->path,
+                 gallery_reader_line(s->reader));
+        GALLERY_TRY(geometry_from_json(s, json_object_get(record, "geometry"), feature->place));
+        if (touches_box(s)) break;
+    } while (true);
     GALLERY_TRY(keep_properties(s, properties));
     feature->kept = s->kept;
     return bring_to_wgs84(s, &s->stream, feature);
@@ -505,4 +555,29 @@ int gallery_source_next(gallery_source *s, gallery_feature *feature, bool *broke
     *feature = (gallery_feature){0};
     *broken = false;
     return s->reader ? next_of_stream(s, feature, broken) : next_of_dataset(s, feature, broken);
+}
+
+/* ------------------------------------------------------------------- vertices */
+
+/* Rounding in a projection may leave a pole by a hair. */
+#define POLE_TOLERANCE_DEG 1e-9
+
+static int check_vertex(gallery_context *ctx, const char *place, double *xy) {
+    if (!isfinite(xy[0]) || !isfinite(xy[1]))
+        return gallery_fail(ctx, GALLERY_EVALUE, "%s: a coordinate is not a finite number", place);
+    if (fabs(xy[1]) > 90 && fabs(xy[1]) <= 90 + POLE_TOLERANCE_DEG) xy[1] = copysign(90, xy[1]);
+    if (fabs(xy[0]) <= 360 && fabs(xy[1]) <= 90) return GALLERY_OK;
+    return gallery_fail(ctx, GALLERY_ECRS,
+                        "%s: longitude %.10g, latitude %.10g is not on the Earth: axes swapped, or "
+                        "another reference system (-s_srs)?",
+                        place, xy[0], xy[1]);
+}
+
+int gallery_feature_vertices(gallery_context *ctx, const char *place, OGRGeometryH geometry,
+                             double *xy) {
+    int n = OGR_G_GetPointCount(geometry);
+    if (n <= 0) return GALLERY_OK;
+    OGR_G_GetPoints(geometry, xy, 2 * sizeof *xy, xy + 1, 2 * sizeof *xy, NULL, 0);
+    for (int i = 0; i < n; i++) GALLERY_TRY(check_vertex(ctx, place, xy + 2 * i));
+    return GALLERY_OK;
 }

@@ -27,6 +27,11 @@ void gallery_source_close(gallery_source *source);
  * *broken tells whether a failure concerns this feature only, so that the next can be read. */
 int gallery_source_next(gallery_source *source, gallery_feature *feature, bool *broken);
 
+/* The vertices of a point, line or ring: double [n][2]. GALLERY_EVALUE, GALLERY_ECRS: not on the
+ * Earth. place: of the feature. */
+int gallery_feature_vertices(gallery_context *ctx, const char *place, OGRGeometryH geometry,
+                             double *xy);
+
 /* What was read, for messages: how many features the highway filter left out. */
 unsigned long long gallery_source_filtered(const gallery_source *source);
 

@@ -279,6 +279,12 @@ int cli_next(cli *c, const char **arg) {
     return 0;
 }
 
+bool cli_values(cli *c, int n, const char **values) {
+    if (n > c->argc - optind) return false;
+    for (int i = 0; i < n; i++) values[i] = c->argv[optind++];
+    return true;
+}
+
 static _Noreturn void print_commands(const char *tool, const char *summary,
                                      const struct cli_spec *commands, int n) {
     printf("Usage: %s COMMAND [OPTIONS]\n%s\n\nCommands:\n", tool, summary);

@@ -73,6 +73,10 @@ void cli_start(cli *c, const struct cli_spec *spec, int argc, char **argv, const
  * c->argc and c->argv hold the operands. */
 int cli_next(cli *c, const char **arg);
 
+/* The next `n` words as further values of the option that cli_next just returned, as in `-spat 1 2
+ * 3 4`; false, and nothing taken, where there are fewer. */
+bool cli_values(cli *c, int n, const char **values);
+
 /* For tools with commands (vt-index build): picks the spec by argv[1], handles `TOOL --help` and
  * `TOOL --version`. Returns the command's place in the list; exits with CLI_USAGE if there is none.
  */

@@ -333,6 +333,34 @@ TEST(geometries_on_no_earth) {
     CHECK(got_count == 4 && problems == 4 && counts.broken == 4); /* none of a broken feature */
 }
 
+static uint64_t sum_of_ids(void) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < got_count && i < MOST; i++) sum += got[i].id;
+    return sum;
+}
+
+/* Of the points of wider ground, the polygon as -clip holds those that its own grid has. */
+static void check_clip(int epsg, OGRGeometryH polygon, const char *path, double spacing_m) {
+    char *clip = strdup(path); /* make() has one place for paths */
+    size_t count = got_count;
+    uint64_t sum = sum_of_ids();
+    OGRGeometryH wider = OGR_G_Buffer(polygon, 4 * spacing_m, 2);
+    char *text = NULL;
+    OGR_G_ExportToWkt(wider, &text);
+    const char *const whole_earth = "POLYGON ((-180 -90, 180 -90, 180 90, -180 90, -180 -90))";
+    bool world_map = epsg == 6933;
+    const char *const features[] = {world_map ? whole_earth : text, NULL};
+    const char *around = make("around.gpkg", "GPKG", world_map ? 4326 : epsg, features);
+    gallery_grid_setup setup = {.mode = GALLERY_GRID_AREA, .spacing_m = spacing_m, .clip = clip};
+    CHECK(read_source(setup, around) == GALLERY_OK);
+    CHECK(got_count == count && sum_of_ids() == sum && counts.clipped > 100);
+    CPLFree(text);
+    OGR_G_DestroyGeometry(wider);
+    VSIUnlink(around);
+    VSIUnlink(clip);
+    free(clip);
+}
+
 /* Do the points fill the polygon in the plane, which has this area, and only that? */
 static void check_plane(int epsg, const char *wkt, double area_m2, double spacing_m) {
     const char *const features[] = {wkt, NULL};
@@ -355,12 +383,12 @@ static void check_plane(int epsg, const char *wkt, double area_m2, double spacin
         CHECK(OGR_G_Contains(wider, point));
         OGR_G_DestroyGeometry(point);
     }
+    check_clip(epsg, polygon, path, spacing_m);
     OGR_G_DestroyGeometry(wider);
     OGR_G_DestroyGeometry(polygon);
     OCTDestroyCoordinateTransformation(back);
     OSRRelease(plane);
     OSRRelease(wgs84);
-    VSIUnlink(path);
 }
 
 TEST(polygons_in_planes) {
