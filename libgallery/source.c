@@ -524,7 +524,12 @@ static int keep_properties(gallery_source *s, const json_t *properties) {
 }
 
 static bool touches_box(const gallery_source *s) {
-    return !s->spat || (s->geometry && OGR_G_Intersects(s->geometry, s->spat));
+    gallery_complaint complaint; /* of odd geometries, which do not touch it */
+    if (!s->spat) return true;
+    gallery_complaint_begin(&complaint);
+    bool touches = s->geometry && OGR_G_Intersects(s->geometry, s->spat);
+    gallery_complaint_end();
+    return touches;
 }
 
 static int next_of_stream(gallery_source *s, gallery_feature *feature, bool *broken) {
