@@ -18,9 +18,7 @@ static void end(void) {
 }
 
 enum { DIM = 16, TAGS = 3 };
-static const char *const names[TAGS] = {"roads", "areas",
-                                        "stra\xc3\x9f"
-                                        "en"};
+static const char *const names[TAGS] = {"roads", "areas", "stra\303\237en"};
 
 static bool open_writer(gallery **g) {
     gallery_setup setup = fixture_setup(DIM, GALLERY_F16);
@@ -88,7 +86,8 @@ static int compare(void *user, const gallery_point *p, const float *x) {
     float expected[DIM];
     double error = 0;
     struct fixture_encoder e = {.dim = DIM, .noise = 0.3};
-    fixture_embed(&e, &c->m->world[i].lon_deg, 1, expected);
+    const double place[2] = {c->m->world[i].lon_deg, c->m->world[i].lat_deg};
+    fixture_embed(&e, place, 1, expected);
     for (int j = 0; j < DIM; j++) error = fmax(error, fabs((double)expected[j] - x[j]));
     bool ok = p->id == c->m->world[i].id && set_of(c->g, p) == c->m->sets[i] && error < 1e-3 &&
               !text == !p->properties && (!text || !strcmp(text, p->properties));
@@ -423,7 +422,8 @@ TEST(searches_see_points_alone) {
             float query[DIM];
             gallery_hit hit;
             size_t found;
-            fixture_embed(&e, &m.world[i].lon_deg, 1, query);
+            const double place[2] = {m.world[i].lon_deg, m.world[i].lat_deg};
+            fixture_embed(&e, place, 1, query);
             CHECK(gallery_search(g, query, 1, 1, !indexed, &hit, &found) == GALLERY_OK);
             size_t at = 0;
             while (at < m.n && m.world[at].id != hit.id) at++;
