@@ -69,6 +69,7 @@ $(BUILD)/bin/%: $(BUILD)/tools/%.o $(BUILD)/tools/cli.o $(LIBS)
 $(BUILD)/bin/vt-frames: $(BUILD)/tools/features.o
 $(BUILD)/bin/vt-query $(BUILD)/bin/vt-refine: $(BUILD)/tools/flow.o
 $(BUILD)/bin/vt-index: $(BUILD)/tools/transfer.o
+$(BUILD)/bin/vt-eval: $(BUILD)/tools/eval_report.o
 $(BUILD)/bin/vt-grid: $(BUILD)/tools/grid_options.o
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tools/cli.o $(LIBS)

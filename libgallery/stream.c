@@ -202,7 +202,7 @@ static int check_frame(gallery_stream *s, const gallery_record *record) {
     GALLERY_TRY(check_order(s, record));
     GALLERY_TRY(check_time(s, record));
     if (s->rules.point) GALLERY_TRY(check_point(s, record));
-    return check_vector(s, record);
+    return s->rules.vector ? check_vector(s, record) : GALLERY_OK;
 }
 
 static void note_error(gallery_stream *s, const gallery_record *record) {

@@ -25,7 +25,7 @@ typedef struct gallery_stream_id {
 
 typedef struct gallery_stream_rules {
     gallery_stream_id ids[GALLERY_STREAM_IDS];
-    const char *vector; /* the property that holds a frame's vector */
+    const char *vector; /* the property that holds a frame's vector; NULL: none is wanted */
     size_t dim;         /* and how many numbers that has */
     bool point;         /* a frame must have a Point on the Earth */
     bool skip_errors;   /* a broken record becomes an error record instead of an error */
