@@ -46,7 +46,7 @@ FUZZERS     := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 LIBS        := $(BUILD)/libinfer.a $(BUILD)/libgallery.a
 ALL_LIBS     = $(LIBS) $(INFER_LIBS) $(GALLERY_LIBS) -lm
 
-.PHONY: all demo check check-run check-full bench fuzz fuzz-build lint install uninstall deps clean unit
+.PHONY: all demo check check-run check-full bench fuzz fuzz-build lint install uninstall deps clean unit world
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -58,7 +58,7 @@ $(BUILD)/%.o: %.c Makefile
 
 $(BUILD)/libinfer.a: $(INFER_OBJ)
 $(BUILD)/libgallery.a: $(GALLERY_OBJ)
-$(LIBS):
+$(LIBS) $(BUILD)/world.a:
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -75,6 +75,16 @@ $(BUILD)/bin/vt-grid: $(BUILD)/tools/grid_options.o
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tools/cli.o $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK) $< $(BUILD)/tools/cli.o $(ALL_LIBS) -o $@
+
+# The world that the tests film: a town, and drives through it or through a real extract.
+WORLDS    := $(patsubst tests/world/%.c,$(BUILD)/world/%,$(wildcard tests/world/world-*.c))
+WORLD_OBJ := $(filter-out $(BUILD)/tests/world/world-%,$(call objects,tests/world))
+$(BUILD)/world.a: $(WORLD_OBJ)
+$(BUILD)/world/%: $(BUILD)/tests/world/%.o $(BUILD)/tools/cli.o $(BUILD)/world.a $(BUILD)/libgallery.a
+	@mkdir -p $(@D)
+	$(LINK) $^ $(INFER_LIBS) $(GALLERY_LIBS) -lm -o $@
+
+world: $(WORLDS)
 
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tools/cli.o $(LIBS)
 	@mkdir -p $(@D)
