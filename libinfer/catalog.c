@@ -246,7 +246,8 @@ uint64_t catalog_parameters(const struct catalog *catalog, enum catalog_module m
 unsigned catalog_modules_of(unsigned parts) {
     unsigned modules = 0;
     if (parts & INFER_PART_BACKBONES) modules |= 1u << CATALOG_M_CLIP | 1u << CATALOG_M_DINOV2;
-    if (parts & INFER_PART_FRAMES) modules |= 1u << CATALOG_M_TEMPGEO | 1u << CATALOG_M_MLP;
+    if (parts & INFER_PART_FRAMES)
+        modules |= 1u << CATALOG_M_TEMPGEO | 1u << CATALOG_M_MLP | 1u << CATALOG_M_SCALE;
     if (parts & INFER_PART_LOCATION) modules |= 1u << CATALOG_M_LOCATION;
     if (parts & INFER_PART_REFINER) modules |= 1u << CATALOG_M_REFINER;
     return modules;

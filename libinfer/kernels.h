@@ -48,6 +48,8 @@ struct infer_kernel_table {
     /* y [2][n] = cos, then sin, of 2 pi (b [n][2] . (u, v)). The turns are formed and reduced in
      * double: at sigma 256 they reach hundreds, and float would lose 5e-4 rad. */
     void (*fourier)(const float *b, size_t n, double u, double v, float *y);
+
+    const struct learn_kernel_table *learn; /* those of training: learn_kernels.h */
 };
 
 /* NULL if this CPU or build does not have the set. */

@@ -1,4 +1,4 @@
-#include "kernels.h"
+#include "learn_kernels.h"
 
 #if defined(__AVX2__) && defined(__FMA__)
 
@@ -61,6 +61,8 @@ static inline vd vd_fma(vd a, vd b, vd c) {
 
 #include "kernels_simd.inc"
 
+#include "kernels_learn.inc"
+
 const struct infer_kernel_table *infer_kernels_avx2(void) {
     static const struct infer_kernel_table table = {
         .name = "avx2",
@@ -71,6 +73,7 @@ const struct infer_kernel_table *infer_kernels_avx2(void) {
         .add_scaled = add_scaled,
         .normalize = normalize,
         .fourier = fourier,
+        .learn = &learn_table,
     };
     return &table;
 }

@@ -1,4 +1,4 @@
-#include "kernels.h"
+#include "learn_kernels.h"
 
 #if defined(__AVX512F__) && defined(__AVX512VL__) && defined(__AVX512BW__) && defined(__AVX512DQ__)
 
@@ -57,6 +57,8 @@ static inline vd vd_fma(vd a, vd b, vd c) {
 
 #include "kernels_simd.inc"
 
+#include "kernels_learn.inc"
+
 const struct infer_kernel_table *infer_kernels_avx512(void) {
     static const struct infer_kernel_table table = {
         .name = "avx512",
@@ -67,6 +69,7 @@ const struct infer_kernel_table *infer_kernels_avx512(void) {
         .add_scaled = add_scaled,
         .normalize = normalize,
         .fourier = fourier,
+        .learn = &learn_table,
     };
     return &table;
 }

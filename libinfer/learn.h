@@ -202,12 +202,13 @@ struct learn_refinement {
 };
 int learn_refine_pass(struct learner *learner, const struct learn_refinement *batch, double *loss);
 
-/* Phase 0: a backbone on two views of n places, [n][3][size][size] each, normalised; InfoNCE at the
- * learner's logit scale if it has CATALOG_M_SCALE (trained if that is), else at log_scale. micro
- * counts places. hits: as in learn_contrast. */
+/* Phase 0: a backbone on two views of n places; InfoNCE at the learner's logit scale if it has
+ * CATALOG_M_SCALE (trained if that is), else at log_scale. micro counts places. pixels:
+ * [2][n][3][size][size], normalised: one view of each place, then the other of each in the same
+ * order. hits: as in learn_contrast. */
 struct learn_views {
     enum catalog_module module;
-    const float *one, *other;
+    const float *pixels;
     size_t n, micro;
     double log_scale;
 };

@@ -3,9 +3,9 @@
 #include "context.h"
 #include "linear.h"
 #include "modules.h"
+#include "projection.h"
 #include "scratch.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,18 +83,6 @@ void location_free(struct location *location) {
     free(location);
 }
 
-/* Equal Earth (Savric, Patterson, Jenny 2018), scaled as GeoCLIP does: at longitude 180 on the
- * equator x is 1. In double: float loses 5e-4 rad of phase at sigma 256. */
-static void project(const double lonlat[2], double xy[2]) {
-    const double a1 = 1.340264, a2 = -0.081106, a3 = 0.000893, a4 = 0.003796, scale = 66.50336;
-    const double radians = 3.14159265358979323846 / 180, root = 1.73205080756887729353;
-    double t = asin(root / 2 * sin(lonlat[1] * radians));
-    double t2 = t * t, t6 = t2 * t2 * t2;
-    double d = 3 * (9 * a4 * t6 * t2 + 7 * a3 * t6 + 3 * a2 * t2 + a1);
-    xy[0] = 2 * root * lonlat[0] * radians * cos(t) / d * scale / 180;
-    xy[1] = t * (a4 * t6 * t2 + a3 * t6 + a2 * t2 + a1) * scale / 180;
-}
-
 /* features: [n][2 frequencies] */
 static void make_features(const struct location *location, const struct branch *branch,
                           const double *lonlat, size_t n, float *features) {
@@ -102,7 +90,7 @@ static void make_features(const struct location *location, const struct branch *
 #pragma omp parallel for num_threads(ctx->threads) schedule(static) if (n > 64)
     for (size_t i = 0; i < n; i++) {
         double xy[2];
-        project(lonlat + 2 * i, xy);
+        projection_equal_earth(lonlat + 2 * i, xy);
         ctx->kernels->fourier(branch->frequencies, location->frequencies, xy[0], xy[1],
                               features + i * 2 * location->frequencies);
     }

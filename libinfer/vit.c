@@ -1,9 +1,10 @@
 /* CLIP's and DINOv2's towers: one forward over a description of where they differ. */
 #include "context.h"
 #include "modules.h"
+#include "positions.h"
 #include "transformer.h"
+#include "vit.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,18 +13,7 @@
  * memory stays below 80 MB. */
 #define BATCH ((size_t)8)
 
-/* Names of tensors; NULL where a tower has no such thing. Those below `layer` follow its prefix. */
-struct description {
-    const char *class_token, *positions, *patch_weight, *patch_bias;
-    const char *before; /* a norm between the embeddings and the layers */
-    const char *layer;  /* prefix with the number */
-    const char *norm1, *query, *key, *value, *out, *scale1;
-    const char *norm2, *up, *down, *scale2;
-    const char *after, *projection;
-    enum infer_activation activation;
-};
-
-static const struct description clip_description = {
+const struct vit_names vit_names_clip = {
     .class_token = "vision_model.embeddings.class_embedding",
     .positions = "vision_model.embeddings.position_embedding.weight",
     .patch_weight = "vision_model.embeddings.patch_embedding.weight",
@@ -42,7 +32,7 @@ static const struct description clip_description = {
     .activation = INFER_QUICK_GELU,
 };
 
-static const struct description dinov2_description = {
+const struct vit_names vit_names_dinov2 = {
     .class_token = "embeddings.cls_token",
     .positions = "embeddings.position_embeddings",
     .patch_weight = "embeddings.patch_embeddings.projection.weight",
@@ -75,50 +65,6 @@ struct vit {
     struct scratch scratch;
 };
 
-/* ----------------------------------------------------------------- positions */
-/* Keys' cubic convolution, A = -0.75 as PyTorch's F.interpolate has it. */
-static void cubic_weights(double t, double w[4]) {
-    const double a = -0.75;
-    for (int i = 0; i < 4; i++) {
-        double d = fabs(t + 1 - i);
-        w[i] = d <= 1  ? ((a + 2) * d - (a + 3)) * d * d + 1
-               : d < 2 ? ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
-                       : 0;
-    }
-}
-
-/* Where output i of n reads among `from` inputs (align_corners false), clamped at the edges. */
-static void cubic_taps(size_t i, size_t n, size_t from, size_t at[4], double w[4]) {
-    double x = ((double)i + 0.5) * (double)from / (double)n - 0.5;
-    double whole = floor(x);
-    cubic_weights(x - whole, w);
-    for (int k = 0; k < 4; k++) {
-        double tap = whole + k - 1;
-        at[k] = tap < 0 ? 0 : tap > (double)(from - 1) ? from - 1 : (size_t)tap;
-    }
-}
-
-/* in: [from][from][dim], out: [to][to][dim]. */
-static void resize_positions(const float *in, size_t from, size_t to, size_t dim, float *out) {
-    for (size_t y = 0; y < to; y++) {
-        size_t rows[4], columns[4];
-        double down[4], across[4];
-        cubic_taps(y, to, from, rows, down);
-        for (size_t x = 0; x < to; x++) {
-            cubic_taps(x, to, from, columns, across);
-            float *row = out + (y * to + x) * dim;
-            for (size_t d = 0; d < dim; d++) {
-                double sum = 0;
-                for (int j = 0; j < 4; j++)
-                    for (int k = 0; k < 4; k++)
-                        sum += down[j] * across[k] *
-                               (double)in[(rows[j] * from + columns[k]) * dim + d];
-                row[d] = (float)sum;
-            }
-        }
-    }
-}
-
 /* What is added to every token, the class token itself included. */
 static void make_positions(const struct vit *vit, const float *positions, size_t grid,
                            const float *class_token) {
@@ -127,7 +73,7 @@ static void make_positions(const struct vit *vit, const float *positions, size_t
     if (grid == vit->side)
         memcpy(vit->positions + vit->dim, patches, grid * grid * vit->dim * sizeof *patches);
     else
-        resize_positions(patches, grid, vit->side, vit->dim, vit->positions + vit->dim);
+        positions_resize(patches, grid, vit->side, vit->dim, vit->positions + vit->dim);
 }
 
 /* ----------------------------------------------------------------- binding */
@@ -155,8 +101,7 @@ static struct transformer_norm bind_norm(const struct binder *binder, const char
                                      tensor(binder, name, ".bias")};
 }
 
-static struct transformer_layer bind_layer(const struct binder *binder,
-                                           const struct description *as,
+static struct transformer_layer bind_layer(const struct binder *binder, const struct vit_names *as,
                                            const struct vit_config *config) {
     size_t dim = (size_t)config->dim, ff = (size_t)config->mlp;
     return (struct transformer_layer){
@@ -178,7 +123,7 @@ static struct transformer_layer bind_layer(const struct binder *binder,
     };
 }
 
-static void bind_tensors(struct vit *vit, struct binder *binder, const struct description *as,
+static void bind_tensors(struct vit *vit, struct binder *binder, const struct vit_names *as,
                          const struct vit_config *config) {
     vit->patches =
         (struct linear){tensor(binder, as->patch_weight, ""), tensor(binder, as->patch_bias, ""),
@@ -198,8 +143,7 @@ static void bind_tensors(struct vit *vit, struct binder *binder, const struct de
 
 int vit_bind(infer *ctx, const infer_model *model, const struct vit_config *config,
              int picture_size, const char *file, struct vit **out) {
-    const struct description *as =
-        strcmp(file, "clip") == 0 ? &clip_description : &dinov2_description;
+    const struct vit_names *as = strcmp(file, "clip") == 0 ? &vit_names_clip : &vit_names_dinov2;
     *out = NULL;
     struct vit *vit = calloc(1, sizeof *vit);
     if (!vit) return infer_fail_memory(ctx, sizeof *vit);
