@@ -74,7 +74,7 @@ $(BUILD)/bin/vt-grid: $(BUILD)/tools/grid_options.o
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tools/cli.o $(LIBS)
 	@mkdir -p $(@D)
-	$(LINK) $< $(BUILD)/tools/cli.o $(ALL_LIBS) -o $@
+	$(LINK) $< $(BUILD)/tools/cli.o $(filter %/world.a,$^) $(ALL_LIBS) -o $@
 
 # The world that the tests film: a town, and drives through it or through a real extract.
 WORLDS    := $(patsubst tests/world/%.c,$(BUILD)/world/%,$(wildcard tests/world/world-*.c))
@@ -83,6 +83,8 @@ $(BUILD)/world.a: $(WORLD_OBJ)
 $(BUILD)/world/%: $(BUILD)/tests/world/%.o $(BUILD)/tools/cli.o $(BUILD)/world.a $(BUILD)/libgallery.a
 	@mkdir -p $(@D)
 	$(LINK) $^ $(INFER_LIBS) $(GALLERY_LIBS) -lm -o $@
+
+$(BUILD)/unit/world: $(BUILD)/world.a
 
 world: $(WORLDS)
 
@@ -108,7 +110,7 @@ check: deps
 
 check-run:
 	@echo "building the tools and the unit tests with sanitizers in $(BUILD)/check, the tools in $(BUILD)"
-	@$(MAKE) $(WHOLE) SANITIZE=1 BUILD=$(BUILD)/check all unit
+	@$(MAKE) $(WHOLE) SANITIZE=1 BUILD=$(BUILD)/check all unit world
 	@$(MAKE) $(WHOLE) all
 	@tests/run $(BUILD)/check $(BUILD)
 

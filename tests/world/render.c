@@ -7,7 +7,9 @@
 
 /* Nearer than this nothing is drawn. */
 #define NEAR_M 0.05F
-/* A ray leaves the grid, or loses interest. */
+/* The clearest air ends here. */
+#define FAR_MOST_M 5000.0F
+/* Walls that a ray meets in one cell. */
 #define HITS_MOST 16
 
 /* What one picture's rows have in common. */
@@ -384,7 +386,7 @@ static void view_enter(struct view *v, const struct camera *camera) {
     v->tan_x = (float)tan(camera->fov_deg * (M_PI / 360));
     v->tan_y = v->tan_x / (float)camera->aspect;
     v->tilt = (float)camera->tilt;
-    v->far = v->light->haze_m;
+    v->far = fminf(v->light->haze_m, FAR_MOST_M);
     for (int i = 0; i < 64; i++) v->haze[i] = powf((float)i / 63, 1.7F);
     for (int row = 0; row < v->p->height; row++) {
         struct picture_rows *at = &v->rows[row];

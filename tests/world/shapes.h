@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* Ends the program: "world: message" on stderr, exit status 1. */
-_Noreturn void world_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void world_die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* calloc and realloc that end the program when there is no memory. */
 void *world_zeros(size_t n, size_t each);
 void *world_grow(void *old, size_t n, size_t each);
@@ -75,9 +75,9 @@ struct shapes_setup {
     uint64_t seed;
 };
 
-/* Reads every layer of every source: lines are streets (where there is a field `highway`, those
- * that cars use), polygons are buildings (where there is a field `building`, those that have it).
- * Heights come from `height`, else from `building:levels`, else from the seed. */
+/* Reads every layer of every source: lines are streets (where any layer has a field `highway`,
+ * those that cars use), polygons are buildings (where any has a field `building`, those that have
+ * it). Heights come from `height`, else from `building:levels`, else from the seed. */
 void shapes_read(struct shapes *s, const struct shapes_setup *setup);
 void shapes_free(struct shapes *s);
 

@@ -21,8 +21,9 @@ struct source {
     const struct shapes_setup *setup;
     OGRSpatialReferenceH wgs84;
     struct layer_fields fields;
-    unsigned long long number; /* features so far */
-    struct point *line;        /* the line at hand */
+    bool has_highway, has_building; /* does any of the data set's layers have the field? */
+    unsigned long long number;      /* features so far */
+    struct point *line;             /* the line at hand */
     size_t line_capacity;
 };
 
@@ -160,10 +161,10 @@ static void take_feature(struct source *s, OGRFeatureH f) {
     if (!g || (at->to_wgs84 && OGR_G_Transform(g, at->to_wgs84) != OGRERR_NONE) || !inside(s, g))
         return;
     const char *highway = text_of(f, at->highway), *building = text_of(f, at->building);
-    double width_m = highway ? road_width_m(highway) : at->highway < 0 ? 6 : 0;
+    double width_m = highway ? road_width_m(highway) : s->has_highway ? 0 : 6;
     double own_width = number_of(f, at->width, at->other, "width");
     if (width_m > 0 && own_width >= 2 && own_width <= 60) width_m = own_width;
-    bool built = at->building < 0 || (building && strcmp(building, "no") != 0);
+    bool built = building ? strcmp(building, "no") != 0 : !s->has_building;
     struct building like = {.kind = kind_of(building, h)};
     like.height_m = height_of(s, f, like.kind, h);
     double style = number_of(f, at->style, -1, "");
@@ -195,11 +196,21 @@ static void enter_layer(struct source *s, const char *path, OGRLayerH layer) {
         world_die("%s: layer %s cannot be brought to WGS84", path, OGR_L_GetName(layer));
 }
 
+static void find_fields(struct source *s, GDALDatasetH data) {
+    s->has_highway = s->has_building = false;
+    for (int i = 0; i < GDALDatasetGetLayerCount(data); i++) {
+        OGRFeatureDefnH d = OGR_L_GetLayerDefn(GDALDatasetGetLayer(data, i));
+        s->has_highway |= OGR_FD_GetFieldIndex(d, "highway") >= 0;
+        s->has_building |= OGR_FD_GetFieldIndex(d, "building") >= 0;
+    }
+}
+
 static void read_one(struct source *s, const char *path) {
     GDALDatasetH data = GDALOpenEx(path, GDAL_OF_VECTOR | GDAL_OF_VERBOSE_ERROR, NULL, NULL, NULL);
     if (!data) world_die("%s: not a source that GDAL reads", path);
     OGRLayerH layer = NULL;
     OGRFeatureH f;
+    find_fields(s, data);
     /* Layer by layer or mixed, as the driver has them: OSM extracts are read in one pass. */
     while ((f = GDALDatasetGetNextFeature(data, &layer, NULL, NULL, NULL))) {
         if (layer != s->fields.layer) enter_layer(s, path, layer);

@@ -76,7 +76,7 @@ static struct point bend(const struct builder *b, double x, double y) {
 static double *space_out(struct noise *n, double size_m, int *count) {
     size_t capacity = 0, k = 0;
     double *at = NULL, x = 0;
-    for (;; x += noise_draw(n, LEAST_APART_M + 12, MOST_APART_M - 16)) {
+    for (;; x += noise_draw(n, LEAST_APART_M + 20, MOST_APART_M - 24)) {
         WORLD_PUSH(at, k, capacity);
         at[k++] = x - size_m / 2;
         if (x > size_m) break;
@@ -138,7 +138,7 @@ static void lay_lattice(struct builder *b) {
     for (int r = 0; r < l->rows; r++)
         for (int c = 0; c < l->columns; c++) {
             struct crossing *at = crossing_at(l, c, r);
-            double jx = noise_draw(&b->noise, -7, 7), jy = noise_draw(&b->noise, -7, 7);
+            double jx = noise_draw(&b->noise, -4, 4), jy = noise_draw(&b->noise, -4, 4);
             at->at = bend(b, x[c] + jx, y[r] + jy);
             /* A rounded outline. */
             double u = fabs(2 * x[c] / b->setup->size_m), v = fabs(2 * y[r] / b->setup->size_m);
@@ -458,8 +458,8 @@ void town_build(struct town *t, const struct town_setup *setup) {
         b.wave[k][0] = 2 * M_PI / wave_m * cos(turn);
         b.wave[k][1] = 2 * M_PI / wave_m * sin(turn);
         b.wave[k][2] = noise_draw(&b.noise, 0, 2 * M_PI);
-        b.wave[k][3] = noise_draw(&b.noise, -16, 16);
-        b.wave[k][4] = noise_draw(&b.noise, -16, 16);
+        b.wave[k][3] = noise_draw(&b.noise, -11, 11);
+        b.wave[k][4] = noise_draw(&b.noise, -11, 11);
     }
     lay_lattice(&b);
     join_crossings(&b.lattice);
