@@ -275,8 +275,7 @@ TEST(drives_stay_on_the_streets_and_never_turn_round) {
             double x, y;
             plane_from(&w.town.shapes.plane, shot.lon_deg, shot.lat_deg, &x, &y);
             CHECK_NEAR(hypot(x - shot.camera.x, y - shot.camera.y), 0, 1e-6);
-            CHECK_NEAR(to_streets(&w.town.shapes, (struct point){x, y}), 0,
-                       setup.lane_m + 1e-6);
+            CHECK_NEAR(to_streets(&w.town.shapes, (struct point){x, y}), 0, setup.lane_m + 1e-6);
             if (i && k % 2 == 0) {
                 double step = hypot(x - last.x, y - last.y);
                 CHECK(step <= 20.0001 && step > 8); /* 20 m along it, less round a corner */

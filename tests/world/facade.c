@@ -69,8 +69,9 @@ static void storeys(const struct facade *f, float z, float dz, float rgb[3], flo
     if (l->pattern == PATTERN_SOCKLE && z < l->storey) mix(rgb, l->trim, 0.55F);
     if (share <= 0) return;
     mix(rgb, f->glass, share);
+    if (f->night <= 0) return;
     uint64_t window = noise_of(l->seed, (uint64_t)(f->window * 64 + (int)(z / l->storey)));
-    if (f->night > 0 && window % 100 < 38) *lit = share * f->night;
+    if (window % 100 < 38) *lit = share * f->night;
 }
 
 void facade_colour(const struct facade *f, float z, float dz, float rgb[3]) {

@@ -16,6 +16,7 @@
 struct picture_rows {
     float slope;  /* of the ray through the row's middle */
     float ground; /* depth at which it meets the ground; INFINITY: it does not */
+    float haze;   /* there */
     float sky[3];
 };
 
@@ -30,6 +31,7 @@ struct view {
     float tan_x, tan_y, tilt;
     float far;
     float haze[64]; /* share of haze by depth / far */
+    float ground_light[3];
 };
 
 struct hit {
@@ -55,23 +57,33 @@ void picture_close(struct picture *p) {
 
 /* ------------------------------------------------------------------ pixels */
 
+/* What is drawn of one thing: its depth, and how much of it is haze. */
+struct brush {
+    enum what what;
+    float depth, haze;
+};
+
 static uint8_t byte_of(float x) {
     return x <= 0 ? 0 : x >= 1 ? 255 : (uint8_t)(x * 255 + 0.5F);
 }
 
 static float haze_at(const struct view *v, float depth) {
     float at = depth / v->far * 63;
-    return at >= 63 ? 1 : v->haze[(int)at];
+    return at < 63 ? v->haze[(int)at] : 1;
 }
 
-static void put(const struct view *v, int row, int column, const float rgb[3], float depth,
-                enum what what) {
+static struct brush brush_at(const struct view *v, enum what what, float depth) {
+    return (struct brush){what, depth, haze_at(v, depth)};
+}
+
+static void put(const struct view *v, int row, int column, const float rgb[3],
+                const struct brush *brush) {
     size_t i = (size_t)row * (size_t)v->p->width + (size_t)column;
-    float haze = haze_at(v, depth);
+    uint8_t *out = v->p->rgb + 3 * i;
     for (int c = 0; c < 3; c++)
-        v->p->rgb[3 * i + (size_t)c] = byte_of(rgb[c] + (v->light->haze[c] - rgb[c]) * haze);
-    v->p->depth[i] = depth;
-    v->p->what[i] = (uint8_t)what;
+        out[c] = byte_of(rgb[c] + (v->light->haze[c] - rgb[c]) * brush->haze);
+    v->p->depth[i] = brush->depth;
+    v->p->what[i] = (uint8_t)brush->what;
 }
 
 /* The first row whose middle lies at or below height z at this depth. */
@@ -101,9 +113,7 @@ static void ground_colour(const struct view *v, float x, float y, float rgb[3]) 
     h = (h ^ h >> 15) * 0x2C1B3C6Du;
     float grain = (float)(h >> 24) * (1 / 255.0F);
     float shade = kind == GROUND_GRASS ? 0.8F + 0.35F * grain : 0.94F + 0.12F * grain;
-    const struct light *l = v->light;
-    for (int k = 0; k < 3; k++)
-        rgb[k] = colours[kind][k] * shade * (l->ambient[k] + l->direct[k] * fmaxf(0, l->sun_z));
+    for (int k = 0; k < 3; k++) rgb[k] = colours[kind][k] * shade * v->ground_light[k];
 }
 
 /* Rows of a column that no wall covers, up to row `end`. */
@@ -117,7 +127,7 @@ static void draw_open(const struct view *v, int column, float dx, float dy, int 
         float rgb[3];
         if (at->ground < v->far) {
             ground_colour(v, v->x + dx * at->ground, v->y + dy * at->ground, rgb);
-            put(v, row, column, rgb, at->ground, WHAT_GROUND);
+            put(v, row, column, rgb, &(struct brush){WHAT_GROUND, at->ground, at->haze});
             continue;
         }
         size_t i = (size_t)row * (size_t)v->p->width + (size_t)column;
@@ -153,10 +163,11 @@ static void draw_wall(const struct view *v, int column, float dx, float dy, cons
     struct facade f;
     facade_enter(&f, look, light, l->night, w->along + hit->at * w->length,
                  pixel / fmaxf(facing, 0.05F));
+    struct brush brush = brush_at(v, WHAT_WALL, hit->depth);
     for (int row = top; row < base; row++) {
         float rgb[3];
         facade_colour(&f, v->eye + v->rows[row].slope * hit->depth, tall, rgb);
-        put(v, row, column, rgb, hit->depth, WHAT_WALL);
+        put(v, row, column, rgb, &brush);
     }
     *limit = top;
 }
@@ -245,10 +256,11 @@ static void draw_tree(const struct view *v, const struct tree *t) {
     column_range(v, (side - t->radius) / depth, (side + t->radius) / depth, &from, &end);
     float low = 0.28F * t->height, middle = (t->height + low) / 2, half = (t->height - low) / 2;
     float green = 0.30F + 0.12F * (float)(t->seed % 7) / 7;
+    int base = row_below(v, 0, depth), top = row_below(v, t->height, depth);
+    struct brush brush = brush_at(v, WHAT_TREE, depth);
     for (int column = from; column < end; column++) {
         float sx = ((float)column + 0.5F) / (float)v->p->width * 2 - 1;
         float u = (sx * v->tan_x * depth - side) / t->radius;
-        int base = row_below(v, 0, depth), top = row_below(v, t->height, depth);
         for (int row = top; row < base; row++) {
             float z = v->eye + v->rows[row].slope * depth, w = (z - middle) / half;
             bool trunk = fabsf(u) * t->radius < 0.16F && z < middle;
@@ -263,7 +275,7 @@ static void draw_tree(const struct view *v, const struct tree *t) {
             for (int c = 0; c < 3; c++)
                 rgb[c] = colour[c] * shade *
                          (l->ambient[c] + 0.6F * l->direct[c] * fmaxf(0.2F, l->sun_z));
-            put(v, row, column, rgb, depth, WHAT_TREE);
+            put(v, row, column, rgb, &brush);
         }
     }
 }
@@ -363,13 +375,14 @@ static void draw_vehicle(const struct view *v, const struct vehicle *vehicle) {
         float ny = end ? (dy > 0 ? -fy : fy) : (dx > 0 ? fx : -fx);
         float slant = fmaxf(0, nx * v->light->sun_x + ny * v->light->sun_y);
         int base = row_below(v, 0, depth), top = row_below(v, (float)vehicle->height_m, depth);
+        struct brush brush = brush_at(v, WHAT_VEHICLE, depth);
         for (int row = top; row < base; row++) {
             float rgb[3];
             if (hidden(v, row, column, depth)) continue;
             vehicle_colour(vehicle, &paint, end, at, v->eye + v->rows[row].slope * depth, rgb);
             for (int c = 0; c < 3; c++)
                 rgb[c] *= v->light->ambient[c] + v->light->direct[c] * slant;
-            put(v, row, column, rgb, depth, WHAT_VEHICLE);
+            put(v, row, column, rgb, &brush);
         }
     }
 }
@@ -387,11 +400,14 @@ static void view_enter(struct view *v, const struct camera *camera) {
     v->tan_y = v->tan_x / (float)camera->aspect;
     v->tilt = (float)camera->tilt;
     v->far = fminf(v->light->haze_m, FAR_MOST_M);
+    for (int c = 0; c < 3; c++)
+        v->ground_light[c] = v->light->ambient[c] + v->light->direct[c] * fmaxf(0, v->light->sun_z);
     for (int i = 0; i < 64; i++) v->haze[i] = powf((float)i / 63, 1.7F);
     for (int row = 0; row < v->p->height; row++) {
         struct picture_rows *at = &v->rows[row];
         at->slope = (1 - ((float)row + 0.5F) / (float)v->p->height * 2) * v->tan_y + v->tilt;
         at->ground = at->slope < 0 ? v->eye / -at->slope : INFINITY;
+        at->haze = haze_at(v, at->ground);
         float up = fminf(1, fmaxf(0, at->slope) * 1.6F);
         float thick = v->far < 100 ? 1 : 0; /* in mist the sky is mist */
         for (int c = 0; c < 3; c++) {
