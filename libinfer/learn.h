@@ -135,8 +135,9 @@ void learn_normalize_backward(const infer *ctx, const float *y, const float *nor
                               size_t dim, float *gradient);
 
 /* ----------------------------------------------------------------------- losses */
-/* Losses are means, in double. Gradients are overwritten; NULL: not wanted. Memory: at most 64 MB
- * of similarities; larger batches go in tiles and are computed twice. */
+/* Losses are means, in double. Gradients are overwritten; NULL: not wanted. At most `most` bytes of
+ * similarities are held (0: 64 MiB, which 4096 rows fill); larger batches go in blocks of rows, and
+ * the contrast's are then computed twice. */
 
 /* Symmetric cross-entropy of S = exp(log_scale) A B^T against the identity (VidTAG supplement B.1;
  * CLIP section 2.3; as InfoNCE over two views of one place, phase 0). a: [n][dim]; b: [m][dim],
@@ -147,6 +148,7 @@ struct learn_contrast {
     const float *a, *b;
     size_t n, m, dim;
     double log_scale;
+    size_t most;
     float *gradient_a, *gradient_b; /* [n][dim], [m][dim] */
     double loss, gradient_log_scale;
     size_t hits;
@@ -161,6 +163,7 @@ struct learn_hinge {
     const float *refined, *truth;
     size_t videos, frames, dim;
     double alpha, beta;
+    size_t most;
     float *gradient; /* with respect to refined */
     double loss;
 };

@@ -9,22 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Similarities are computed in blocks of whole rows. 64 MB hold all of 4096 x 4096, which are then
- * computed once. */
-#define BLOCK_FLOATS ((size_t)1 << 24)
+/* Similarities are computed in blocks of whole rows; what fits one block is computed once. */
+#define MOST_BYTES ((size_t)64 << 20)
 #define COLUMNS ((size_t)256) /* that a thread takes at once */
 
 struct blocks {
     size_t rows, columns, each, count; /* each: rows of a block */
-    bool kept;                         /* one block: it stays */
 };
 
-static struct blocks cut_blocks(size_t rows, size_t columns) {
-    size_t each = BLOCK_FLOATS / (columns ? columns : 1);
+static struct blocks cut_blocks(size_t rows, size_t columns, size_t most) {
+    size_t each = (most ? most : MOST_BYTES) / sizeof(float) / columns;
     if (each < 1) each = 1;
     if (each > rows) each = rows;
-    size_t count = each ? (rows + each - 1) / each : 0;
-    return (struct blocks){rows, columns, each, count, count == 1};
+    return (struct blocks){rows, columns, each, (rows + each - 1) / each};
 }
 
 static size_t block_rows(const struct blocks *b, size_t i) {
@@ -163,12 +160,10 @@ static void slope_products(const struct contrast *c, size_t block) {
 }
 
 int learn_contrast_loss(infer *ctx, struct learn_contrast *what) {
-    struct contrast c = {.ctx = ctx,
-                         .what = what,
-                         .blocks = cut_blocks(what->n, what->m),
-                         .scale = exp(what->log_scale)};
+    struct contrast c = {.ctx = ctx, .what = what, .scale = exp(what->log_scale)};
     if (!what->n || what->m < what->n)
         return infer_fail(ctx, INFER_EUSAGE, "a contrast of %zu rows with %zu", what->n, what->m);
+    c.blocks = cut_blocks(what->n, what->m, what->most);
     int status = contrast_reserve(&c);
     if (status == INFER_OK) {
         what->hits = 0;
@@ -180,7 +175,7 @@ int learn_contrast_loss(infer *ctx, struct learn_contrast *what) {
         what->loss = sum_losses(&c);
         what->gradient_log_scale = 0;
         for (size_t i = 0; i < c.blocks.count; i++) {
-            if (!c.blocks.kept) compute_block(&c, i);
+            if (c.blocks.count > 1) compute_block(&c, i);
             slope_rows(&c, i);
             slope_products(&c, i);
         }
@@ -218,9 +213,9 @@ static double hinge_row(float *s, size_t columns, size_t own, struct weights w) 
 
 /* L of one term; gradient [n][dim] is overwritten, or NULL. */
 static int hinge_term(infer *ctx, const float *refined, const float *truth, size_t n, size_t dim,
-                      double alpha, double beta, double *loss, float *gradient) {
-    struct blocks blocks = cut_blocks(n, n);
-    struct weights w = weigh(n, alpha, beta);
+                      const struct learn_hinge *as, double *loss, float *gradient) {
+    struct blocks blocks = cut_blocks(n, n, as->most);
+    struct weights w = weigh(n, as->alpha, as->beta);
     size_t bytes = blocks.each * n * sizeof(float);
     float *s = malloc(bytes + 1);
     double *losses = calloc(n + 1, sizeof *losses);
@@ -272,12 +267,12 @@ int learn_hinge_loss(infer *ctx, struct learn_hinge *w) {
     if (!memory) return infer_fail_memory(ctx, (3 * count + w->videos) * sizeof *memory);
     float *refined = memory, *truth = refined + count, *back = truth + count, *norms = back + count;
     double frames = 0, videos = 0;
-    int status = hinge_term(ctx, w->refined, w->truth, w->videos * w->frames, w->dim, w->alpha,
-                            w->beta, &frames, w->gradient);
+    int status = hinge_term(ctx, w->refined, w->truth, w->videos * w->frames, w->dim, w, &frames,
+                            w->gradient);
     if (status == INFER_OK) {
         mean_frames(ctx, w->truth, w, truth, norms);
         mean_frames(ctx, w->refined, w, refined, norms);
-        status = hinge_term(ctx, refined, truth, w->videos, w->dim, w->alpha, w->beta, &videos,
+        status = hinge_term(ctx, refined, truth, w->videos, w->dim, w, &videos,
                             w->gradient ? back : NULL);
     }
     if (status == INFER_OK) {
