@@ -11,19 +11,28 @@ void look_colour(float rgb[3], double hue, double saturation, double value) {
     }
 }
 
+/* A colour whose value, saturation and hue, in this order, lie in ranges. A statement each: the
+ * order in which arguments are evaluated is the compiler's. */
+static void draw_colour(float rgb[3], struct noise *n, double hue_low, double hue_high,
+                        double saturation_low, double saturation_high, double value_low,
+                        double value_high) {
+    double value = noise_draw(n, value_low, value_high);
+    double saturation = noise_draw(n, saturation_low, saturation_high);
+    look_colour(rgb, noise_draw(n, hue_low, hue_high), saturation, value);
+}
+
 /* Walls are render, brick and stone more often than paint: half of the hues lie between red and
  * yellow, and saturation grows with the square root so that few are grey. */
 static void colour_walls(struct look *l, struct noise *n) {
     double hue = noise_draw(n, 0, 1);
     if (noise_draw(n, 0, 1) < 0.5) hue *= 0.16;
-    look_colour(l->wall, hue, 0.08 + 0.62 * sqrt(noise_draw(n, 0, 1)), noise_draw(n, 0.42, 0.98));
-    look_colour(l->trim, noise_draw(n, 0, 1), noise_draw(n, 0, 0.35),
-                noise_draw(n, 0, 1) < 0.6 ? noise_draw(n, 0.85, 1) : noise_draw(n, 0.2, 0.4));
-    look_colour(l->window, noise_draw(n, 0.5, 0.65), noise_draw(n, 0.1, 0.4),
-                noise_draw(n, 0.15, 0.38));
-    look_colour(l->door, noise_draw(n, 0, 1), noise_draw(n, 0.3, 0.9), noise_draw(n, 0.2, 0.6));
-    look_colour(l->roof, noise_draw(n, 0, 0.08), noise_draw(n, 0.05, 0.65),
-                noise_draw(n, 0.22, 0.62));
+    double value = noise_draw(n, 0.42, 0.98);
+    look_colour(l->wall, hue, 0.08 + 0.62 * sqrt(noise_draw(n, 0, 1)), value);
+    bool light = noise_draw(n, 0, 1) < 0.6;
+    draw_colour(l->trim, n, 0, 1, 0, 0.35, light ? 0.85 : 0.2, light ? 1 : 0.4);
+    draw_colour(l->window, n, 0.5, 0.65, 0.1, 0.4, 0.15, 0.38);
+    draw_colour(l->door, n, 0, 1, 0.3, 0.9, 0.2, 0.6);
+    draw_colour(l->roof, n, 0, 0.08, 0.05, 0.65, 0.22, 0.62);
 }
 
 static void place_windows(struct look *l, struct noise *n, enum building_kind kind) {
@@ -49,8 +58,7 @@ void look_make(struct look *l, const struct building *b, uint64_t seed, uint64_t
     l->seed = noise_next(&own);
     /* Signs are a building's own, and rare elsewhere than over shops. */
     l->has_sign = noise_draw(&own, 0, 1) < (l->shop ? 0.9 : b->kind == KIND_HALL ? 0.4 : 0.05);
-    look_colour(l->sign, noise_draw(&own, 0, 1), noise_draw(&own, 0.5, 1),
-                noise_draw(&own, 0.3, 1));
+    draw_colour(l->sign, &own, 0, 1, 0.5, 1, 0.3, 1);
     bool dark = l->sign[0] + 2 * l->sign[1] + l->sign[2] < 1.8F;
     look_colour(l->letters, noise_draw(&own, 0, 1), 0.3, dark ? 1 : 0.12);
     float shade = (float)noise_draw(&own, 0.94, 1.06);

@@ -393,6 +393,11 @@ static double draw_from(struct builder *b, const double range[2]) {
     return noise_draw(&b->noise, range[0], range[1]);
 }
 
+static double draw_height(struct builder *b, const struct manner *m) {
+    double storeys = round(draw_from(b, m->storeys));
+    return 3.1 * storeys + noise_draw(&b->noise, 1, 2.5);
+}
+
 /* A row of buildings down one side of a street. */
 static void line_street(struct builder *b, size_t number, int side) {
     const struct shapes *s = &b->town->shapes;
@@ -407,10 +412,10 @@ static void line_street(struct builder *b, size_t number, int side) {
     double setback = draw_from(b, m->setback);
     uint64_t style = choose_style(b, d);
     int left = m->repeats;
-    double height_m = 3.1 * round(draw_from(b, m->storeys)) + noise_draw(&b->noise, 1, 2.5);
+    double height_m = draw_height(b, m);
     while (along < length - 8) {
-        struct plot p = {.half_width = draw_from(b, m->width) / 2,
-                         .half_depth = draw_from(b, m->depth) / 2};
+        struct plot p = {.half_width = draw_from(b, m->width) / 2};
+        p.half_depth = draw_from(b, m->depth) / 2;
         double step = 2 * p.half_width + draw_from(b, m->gap);
         struct point at = along_street(s, &street, along + p.half_width, &p.ux, &p.uy);
         double out = side * (street.width_m / 2 + PAVEMENT_M + 1.4 + setback + p.half_depth);
@@ -418,7 +423,7 @@ static void line_street(struct builder *b, size_t number, int side) {
         if (left-- <= 0) {
             style = choose_style(b, d);
             left = m->repeats > 1 ? 1 + (int)(noise_next(&b->noise) % (uint64_t)m->repeats) : 0;
-            height_m = 3.1 * round(draw_from(b, m->storeys)) + noise_draw(&b->noise, 1, 2.5);
+            height_m = draw_height(b, m);
         }
         bool wanted = noise_draw(&b->noise, 0, 1) < m->built;
         if (wanted && !is_free(b, &p, 0.02)) {
