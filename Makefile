@@ -66,7 +66,7 @@ $(BUILD)/bin/%: $(BUILD)/tools/%.o $(BUILD)/tools/cli.o $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK) $(filter %.o,$^) $(ALL_LIBS) -o $@
 
-$(BUILD)/bin/vt-frames: $(BUILD)/tools/features.o
+$(BUILD)/bin/vt-frames: $(BUILD)/tools/features.o $(BUILD)/tools/truth.o
 $(BUILD)/bin/vt-query $(BUILD)/bin/vt-refine: $(BUILD)/tools/flow.o
 $(BUILD)/bin/vt-index: $(BUILD)/tools/transfer.o
 $(BUILD)/bin/vt-eval: $(BUILD)/tools/eval_report.o

@@ -99,3 +99,12 @@ double gallery_distance_m(double lon1_deg, double lat1_deg, double lon2_deg, dou
     if (azimuth_deg) *azimuth_deg = full_turn(azimuth);
     return distance_m;
 }
+
+void gallery_point_between(const double a[2], const double b[2], double share, double point[2]) {
+    struct geod_geodesic earth;
+    double distance_m, azimuth;
+    geod_init(&earth, GALLERY_WGS84_AXIS_M, GALLERY_WGS84_FLATTENING);
+    geod_inverse(&earth, a[1], a[0], b[1], b[0], &distance_m, &azimuth, NULL);
+    geod_direct(&earth, a[1], a[0], azimuth, share * distance_m, &point[1], &point[0], NULL);
+    gallery_canonical(&point[0], &point[1]);
+}

@@ -37,4 +37,8 @@ bool gallery_id_parse(const char *text, uint64_t *id);
 double gallery_distance_m(double lon1_deg, double lat1_deg, double lon2_deg, double lat2_deg,
                           double *azimuth_deg);
 
+/* The point that lies `share` (0 to 1) of the way along the geodesic from a to b, lon and lat;
+ * canonical. */
+void gallery_point_between(const double a[2], const double b[2], double share, double point[2]);
+
 #endif

@@ -203,6 +203,12 @@ bool container_is_picture(const struct container *c) {
            (brand && IS_ONE_OF(brand->value, brands));
 }
 
+int container_telemetry(const struct container *c) {
+    for (unsigned i = 0; i < c->format->nb_streams; i++)
+        if (c->format->streams[i]->codecpar->codec_tag == MKTAG('g', 'p', 'm', 'd')) return (int)i;
+    return -1;
+}
+
 int container_max_pixels(const struct container *c) {
     return container_is_picture(c) ? PICTURE_MAX_PIXELS : PICTURE_MAX_VIDEO;
 }

@@ -33,6 +33,9 @@ void container_close(struct container *container);
 /* Does it hold one picture, or an animation of a picture format? */
 bool container_is_picture(const struct container *container);
 
+/* The number of the stream of GoPro's telemetry; -1: none. */
+int container_telemetry(const struct container *container);
+
 /* The most that a frame of it may have. */
 int container_max_pixels(const struct container *container);
 

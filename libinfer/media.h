@@ -16,6 +16,7 @@
 #include "model.h"
 
 typedef struct infer_source infer_source;
+struct infer_frame;
 
 enum infer_every {
     INFER_EVERY_DEFAULT = 0, /* a second of a video; every picture of a folder or list */
@@ -31,6 +32,11 @@ typedef struct infer_sampling {
     double start_s;    /* presentation time to begin at; multiples of every_s count from here */
     double duration_s; /* 0: to the end */
     bool network;      /* may FFmpeg open URLs, and playlists that name other files and hosts? */
+
+    /* A frame that the above takes is given out only if this says so; NULL: all are. Of a video's
+     * frame the picture is not there yet. Asked in order, once for each frame. */
+    bool (*wants)(void *user, const struct infer_frame *frame);
+    void *user;
 } infer_sampling;
 
 typedef struct infer_frame {
@@ -39,6 +45,12 @@ typedef struct infer_frame {
     int status;            /* INFER_OK, or INFER_EDECODE: no picture, message says why */
     const char *message;   /* valid until the next call with the source */
     infer_picture picture; /* likewise; empty if status is not INFER_OK */
+
+    /* Of a picture: its place in the list, from 0, and what its EXIF says, if anything. */
+    long place;
+    bool located; /* lon_deg, lat_deg: where it was taken, as written */
+    double lon_deg, lat_deg;
+    const char *taken; /* when: ISO 8601, with Z or an offset where EXIF tells; else NULL */
 } infer_frame;
 
 /* Opens a video, a picture, a folder of pictures (in natural order: 2 before 10; subfolders and
@@ -74,5 +86,14 @@ int infer_source_next(infer_source *source, infer_frame *frame);
 
 /* How many frames there will be, as far as the container says; -1: unknown. */
 long infer_source_estimate(const infer_source *source);
+
+/* Of a video, as far as the container says: when it was made (ISO 8601; NULL: unknown), its length
+ * (NaN: unknown), and whether it holds GoPro's telemetry. */
+const char *infer_source_created(const infer_source *source);
+double infer_source_length_s(const infer_source *source);
+bool infer_source_has_telemetry(const infer_source *source);
+
+/* Is it a list of pictures, which have no times? */
+bool infer_source_is_pictures(const infer_source *source);
 
 #endif

@@ -1,3 +1,4 @@
+#include "exif.h"
 #include "media.h"
 #include "modules.h"
 #include "pictures.h"
@@ -29,7 +30,11 @@ struct infer_source {
     long index;
     long estimate;
     double last_s; /* of the video's frames, for a message */
+    long unwanted; /* frames that were not given out, because nobody wanted them */
+    bool (*wants)(void *user, const struct infer_frame *frame);
+    void *user;
     bool network, ended;
+    struct exif exif; /* of the last picture */
     char message[1024];
 };
 
@@ -187,6 +192,10 @@ static int source_new(infer *ctx, const char *name, const infer_sampling *sampli
     s->estimate = -1;
     s->last_s = NAN;
     s->network = sampling && sampling->network;
+    if (sampling) {
+        s->wants = sampling->wants;
+        s->user = sampling->user;
+    }
     s->name = strdup(name);
     status =
         s->name ? check_sampling(ctx, sampling, &s->sampler) : infer_fail_memory(ctx, strlen(name));
@@ -277,11 +286,43 @@ long infer_source_estimate(const infer_source *s) {
     return s->estimate;
 }
 
+bool infer_source_is_pictures(const infer_source *s) {
+    return s->pictures.n > 0;
+}
+
+const char *infer_source_created(const infer_source *s) {
+    if (s->pictures.n) return NULL;
+    const struct container *c = video_container(s->video);
+    const AVDictionaryEntry *e = av_dict_get(c->format->metadata, "creation_time", NULL, 0);
+    if (!e) e = av_dict_get(c->stream->metadata, "creation_time", NULL, 0);
+    return e ? e->value : NULL;
+}
+
+double infer_source_length_s(const infer_source *s) {
+    if (s->pictures.n) return NAN;
+    const struct container *c = video_container(s->video);
+    if (c->stream->duration > 0) return (double)c->stream->duration * av_q2d(c->stream->time_base);
+    return c->format->duration > 0 ? (double)c->format->duration / AV_TIME_BASE : NAN;
+}
+
+bool infer_source_has_telemetry(const infer_source *s) {
+    return !s->pictures.n && container_telemetry(video_container(s->video)) >= 0;
+}
+
 /* -------------------------------------------------------------------- frames */
 
-static int give(infer_source *s, infer_frame *f, double t_s, int status) {
-    *f = (infer_frame){.index = s->index++, .t_s = t_s, .status = status, .message = s->message};
-    return INFER_OK;
+static void begin_frame(infer_source *s, infer_frame *f, double t_s, int status) {
+    *f = (infer_frame){.index = s->index, .t_s = t_s, .status = status, .message = s->message};
+}
+
+/* Is the frame given out? */
+static bool give(infer_source *s, const infer_frame *f) {
+    bool wanted = !s->wants || s->wants(s->user, f);
+    if (wanted)
+        s->index++;
+    else
+        s->unwanted++;
+    return wanted;
 }
 
 /* The first frame of a picture's file. What is wrong with it, is its own: the list goes on. */
@@ -314,52 +355,80 @@ static int decode_picture(infer_source *s, const char *path, infer_picture *pict
     return infer_fail(s->ctx, status, "%s: %s", path, why);
 }
 
-static int next_picture(infer_source *s, infer_frame *f) {
-    while (s->picture < s->pictures.n && !picture_taken(&s->sampler, (long)s->picture))
-        s->picture++;
-    if (s->picture == s->pictures.n) return INFER_END;
+/* The picture of the list that is due, whether it is wanted or not. */
+static int read_picture(infer_source *s, infer_frame *f) {
     infer_picture picture = {0};
-    int status = decode_picture(s, s->pictures.paths[s->picture++], &picture);
+    long place = (long)s->picture++;
+    int status = decode_picture(s, s->pictures.paths[place], &picture);
     if (status == INFER_ENOMEM) return status;
-    if (status == INFER_OK) {
-        s->message[0] = 0;
-        give(s, f, NAN, INFER_OK);
-        f->picture = picture;
-        return INFER_OK;
-    }
-    snprintf(s->message, sizeof s->message, "%s", infer_message(s->ctx));
-    return give(s, f, NAN, INFER_EDECODE);
+    snprintf(s->message, sizeof s->message, "%s", status == INFER_OK ? "" : infer_message(s->ctx));
+    begin_frame(s, f, NAN, status == INFER_OK ? INFER_OK : INFER_EDECODE);
+    f->place = place;
+    if (status != INFER_OK) return INFER_OK;
+    f->picture = picture;
+    exif_read(s->video, &s->exif);
+    f->located = s->exif.located;
+    f->lon_deg = s->exif.lon_deg;
+    f->lat_deg = s->exif.lat_deg;
+    f->taken = *s->exif.taken ? s->exif.taken : NULL;
+    return INFER_OK;
+}
+
+static int end_unwanted(const infer_source *s, const char *name) {
+    return infer_fail(s->ctx, INFER_EFORMAT,
+                      "%s: none of its %ld frames is taken: not one has a position", name,
+                      s->unwanted);
+}
+
+static int next_picture(infer_source *s, infer_frame *f) {
+    do {
+        while (s->picture < s->pictures.n && !picture_taken(&s->sampler, (long)s->picture))
+            s->picture++;
+        if (s->picture == s->pictures.n)
+            return s->index || !s->unwanted ? INFER_END : end_unwanted(s, s->name);
+        INFER_TRY(read_picture(s, f));
+    } while (!give(s, f));
+    return INFER_OK;
 }
 
 /* A source without a frame is a mistake: an error, not an empty answer. */
 static int end_video(const infer_source *s) {
     const char *path = video_container(s->video)->path;
     if (s->index) return INFER_END;
+    if (s->unwanted) return end_unwanted(s, path);
     if (isnan(s->last_s)) return infer_fail(s->ctx, INFER_EFORMAT, "%s: no frames in it", path);
     return infer_fail(s->ctx, INFER_EFORMAT, "%s: no frames from %g s on: the last is at %.3f s",
                       path, s->sampler.start_s, s->last_s);
 }
 
-static int next_of_video(infer_source *s, infer_frame *f) {
-    struct video_event e;
-    do {
-        int status = video_next(s->video, &e);
+static int next_event(infer_source *s, struct video_event *e, infer_frame *f) {
+    for (;;) {
+        int status = video_next(s->video, e);
         if (status == INFER_END) return end_video(s);
         INFER_TRY(status);
-        if (!e.cut) s->last_s = e.t_s;
-        if (e.t_s > s->sampler.end_s) return end_video(s);
-    } while (!e.cut && !sampler_takes(&s->sampler, e.t_s));
-    snprintf(s->message, sizeof s->message, "%s", e.lost ? e.message : "");
-    if (e.lost) return give(s, f, e.t_s, INFER_EDECODE);
-    infer_picture picture = {0};
-    int status = video_picture(s->video, &picture);
-    if (status == INFER_EDECODE)
-        snprintf(s->message, sizeof s->message, "the frame at %.3f s: %.900s", e.t_s,
-                 infer_message(s->ctx));
-    else
-        INFER_TRY(status);
-    give(s, f, e.t_s, status);
-    f->picture = picture;
+        if (!e->cut) s->last_s = e->t_s;
+        if (e->t_s > s->sampler.end_s) return end_video(s);
+        if (!e->cut && !sampler_takes(&s->sampler, e->t_s)) continue;
+        snprintf(s->message, sizeof s->message, "%s", e->lost ? e->message : "");
+        begin_frame(s, f, e->t_s, e->lost ? INFER_EDECODE : INFER_OK);
+        if (give(s, f)) return INFER_OK;
+        if (e->cut) { /* said whether it is wanted or not */
+            s->index++;
+            return INFER_OK;
+        }
+    }
+}
+
+static int next_of_video(infer_source *s, infer_frame *f) {
+    struct video_event e;
+    INFER_TRY(next_event(s, &e, f));
+    if (e.lost) return INFER_OK;
+    int status = video_picture(s->video, &f->picture);
+    if (status != INFER_EDECODE) return status;
+    snprintf(s->message, sizeof s->message, "the frame at %.3f s: %.900s", e.t_s,
+             infer_message(s->ctx));
+    f->status = status;
+    f->picture = (infer_picture){0};
     return INFER_OK;
 }
 

@@ -318,6 +318,11 @@ int video_next(struct video *v, struct video_event *e) {
     return next_event(v, e);
 }
 
+const char *video_metadata(const struct video *v, const char *key) {
+    const AVDictionaryEntry *entry = av_dict_get(v->frame->metadata, key, NULL, 0);
+    return entry ? entry->value : NULL;
+}
+
 int video_picture(struct video *v, infer_picture *picture) {
     int status = colour_convert(v->colour, v->container, v->frame, picture);
     return status == INFER_EFORMAT ? INFER_EDECODE : status;

@@ -30,6 +30,9 @@ int video_next(struct video *video, struct video_event *event);
  * INFER_EDECODE with the reason in the context. */
 int video_picture(struct video *video, infer_picture *picture);
 
+/* A member of the metadata that came with the last frame, such as EXIF's GPSLatitude; NULL. */
+const char *video_metadata(const struct video *video, const char *key);
+
 const struct container *video_container(const struct video *video);
 
 #endif

@@ -15,7 +15,9 @@ static bool fill(const struct features *f, gallery_record *record, const char *s
                                 : gallery_record_set_number(record, "t", item->t_s, 6));
     if (item->error) return ok && gallery_record_set_error(record, "decode", item->error);
     return ok && gallery_record_set_string(record, "backbone", f->info->backbone_id) &&
-           gallery_record_set_vector(record, "feature", feature, (size_t)f->info->feature_dim);
+           gallery_record_set_vector(record, "feature", feature, (size_t)f->info->feature_dim) &&
+           (!item->has_truth ||
+            gallery_record_set_pair(record, "truth", item->truth[0], item->truth[1]));
 }
 
 static bool write_record(struct features *f, gallery_record *record, bool filled) {
@@ -61,9 +63,12 @@ static bool flush(struct features *f, const char *source) {
 }
 
 /* A source's picture lasts until its next frame only: what the model needs of it is kept. */
-static bool gather(struct features *f, const char *source, const infer_frame *frame) {
+static bool gather(struct features *f, const char *source, const infer_frame *frame,
+                   const double *truth) {
     struct features_item *item = &f->items[f->n];
-    *item = (struct features_item){.index = frame->index, .t_s = frame->t_s};
+    *item = (struct features_item){
+        .index = frame->index, .t_s = frame->t_s, .has_truth = truth != NULL};
+    if (truth) memcpy(item->truth, truth, sizeof item->truth);
     if (frame->status != INFER_OK) {
         f->errors = true;
         item->error = strdup(frame->message);
@@ -81,7 +86,7 @@ static bool gather(struct features *f, const char *source, const infer_frame *fr
     return true;
 }
 
-bool features_run(struct features *f, infer_source *source) {
+bool features_run(struct features *f, infer_source *source, const struct truth *truth) {
     const char *name = infer_source_name(source);
     long estimate = infer_source_estimate(source), frames = 0;
     f->expected = estimate > 0 ? f->frames + (unsigned long)estimate : 0;
@@ -89,7 +94,7 @@ bool features_run(struct features *f, infer_source *source) {
     int status;
     while ((status = infer_source_next(source, &frame)) == INFER_OK) {
         frames++;
-        if (!gather(f, name, &frame)) return false;
+        if (!gather(f, name, &frame, truth_of_last(truth))) return false;
         if (f->n == FEATURES_BATCH && !flush(f, name)) return false;
     }
     if (status != INFER_END) {

@@ -7,6 +7,7 @@
 #include "libgallery/record.h"
 #include "libinfer/media.h"
 #include "libinfer/model.h"
+#include "truth.h"
 
 /* Pictures that wait for one call of the model: as many as it computes at once. */
 #define FEATURES_BATCH 8
@@ -15,6 +16,8 @@ struct features_item {
     long index;
     double t_s;
     char *error; /* NULL: there are pixels */
+    bool has_truth;
+    double truth[2]; /* lon, lat */
 };
 
 struct features {
@@ -37,7 +40,7 @@ struct features {
 /* Opens contexts, model and output. features_close also after a failure. The functions print what
  * went wrong and return false. */
 bool features_open(struct features *f, const cli *c);
-bool features_run(struct features *f, infer_source *source);
+bool features_run(struct features *f, infer_source *source, const struct truth *truth);
 
 /* Commits the output if all went well, else leaves none. Returns the exit status. */
 int features_close(struct features *f, bool ok);

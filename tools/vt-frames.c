@@ -1,18 +1,42 @@
 /* vt-frames - frames of videos and pictures to features, one record each. */
 #include "cli.h"
 #include "features.h"
+#include "libgallery/clock.h"
+#include "truth.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { KEY_EVERY = 256, KEY_EVERY_FRAMES, KEY_COUNT, KEY_START, KEY_DURATION, KEY_LIST, KEY_NET };
+enum {
+    KEY_EVERY = 256,
+    KEY_EVERY_FRAMES,
+    KEY_COUNT,
+    KEY_START,
+    KEY_DURATION,
+    KEY_SKIP_STILL,
+    KEY_GPS,
+    KEY_NO_GPS,
+    KEY_GPS_OFFSET,
+    KEY_GPS_GAP,
+    KEY_START_TIME,
+    KEY_LIST,
+    KEY_NET
+};
 
 static const struct cli_option options[] = {
-    {KEY_EVERY, "every", "TIME", "a frame each TIME of a video, such as 1s (default) or 200ms"},
+    {KEY_EVERY, "every", "STEP", "a frame each STEP: of time, 1s (default), or of the way, 5m"},
     {KEY_EVERY_FRAMES, "every-frames", "N", "every N-th frame"},
     {KEY_COUNT, "count", "N", "N frames, one from each of N equal parts"},
     {KEY_START, "start", "TIME", "begin at this presentation time"},
     {KEY_DURATION, "duration", "TIME", "take so much of the video"},
+    {KEY_SKIP_STILL, "skip-still", "M", "leave out frames less than M metres from the last one"},
+    {KEY_GPS, "gps", "FILE", "truth from this track: GPX, NMEA or CSV"},
+    {KEY_NO_GPS, "no-gps", NULL, "no truth, whatever there is"},
+    {KEY_GPS_OFFSET, "gps-offset", "S", "seconds that the track's clock is ahead of the video's"},
+    {KEY_GPS_GAP, "gps-gap", "TIME", "longest time between positions to bridge (default: 10s)"},
+    {KEY_START_TIME, "start-time", "TIME", "when the video begins, as 2026-04-14T09:30:00Z"},
     {KEY_LIST, "list", "FILE", "pictures named in FILE, one a line, are a source"},
     {KEY_NET, "allow-net", NULL, "open URLs, and playlists that name other files"},
     {0}};
@@ -30,19 +54,18 @@ struct run {
     infer_sampling sampling;
     const char *list;
     struct features features;
+    struct truth truth;
 };
 
 /* ------------------------------------------------------------------- options */
 
-static double every_seconds(const cli *c, const char *text) {
-    size_t n = strlen(text);
-    if (n > 1 && text[n - 1] == 'm')
-        cli_usage(c,
-                  "--every: '%s' would be metres, which is not there yet; write minutes as %.*smin",
-                  text, (int)(n - 1), text);
-    double every_s = cli_seconds(c, "--every", text);
-    if (!(every_s > 0)) cli_usage(c, "--every: %s is not more than nothing", text);
-    return every_s;
+static double metres(const cli *c, const char *option, const char *text, size_t n) {
+    char number[32], *end;
+    snprintf(number, sizeof number, "%.*s", n < sizeof number ? (int)n : 0, text);
+    double value = strtod(number, &end);
+    if (end == number || *end || !isfinite(value) || !(value > 0))
+        cli_usage(c, "%s: '%s' is not a distance in metres, more than nothing", option, text);
+    return value;
 }
 
 static void set_mode(struct run *r, enum infer_every mode) {
@@ -51,13 +74,48 @@ static void set_mode(struct run *r, enum infer_every mode) {
     r->sampling.mode = mode;
 }
 
+/* By distance, every frame is looked at; by time, minutes are "min". */
+static void set_every(struct run *r, const char *text) {
+    size_t n = strlen(text);
+    bool by_distance = n > 1 && text[n - 1] == 'm';
+    if (by_distance && r->sampling.mode != INFER_EVERY_DEFAULT)
+        cli_usage(&r->c, "--every, --every-frames and --count exclude each other");
+    set_mode(r, by_distance ? INFER_EVERY_FRAMES : INFER_EVERY_SECONDS);
+    if (by_distance) {
+        r->sampling.n = 1;
+        r->truth.every_m = metres(&r->c, "--every", text, n - 1);
+        return;
+    }
+    r->sampling.every_s = cli_seconds(&r->c, "--every", text);
+    if (!(r->sampling.every_s > 0)) cli_usage(&r->c, "--every: %s is not more than nothing", text);
+}
+
+static void take_gps_option(struct run *r, int key, const char *arg) {
+    struct truth *t = &r->truth;
+    switch (key) {
+    case KEY_SKIP_STILL: t->still_m = metres(&r->c, "--skip-still", arg, strlen(arg)); break;
+    case KEY_GPS: t->gps = arg; break;
+    case KEY_NO_GPS: t->none = true; break;
+    case KEY_GPS_OFFSET:
+        t->offset_s = cli_number(&r->c, "--gps-offset", arg, -1e10, 1e10);
+        t->offset_given = true;
+        break;
+    case KEY_GPS_GAP:
+        t->gap_s = cli_seconds(&r->c, "--gps-gap", arg);
+        t->gap_given = true;
+        break;
+    default:
+        if (!gallery_clock_parse(arg, &t->start_s))
+            cli_usage(&r->c, "--start-time: '%s' is not a time such as 2026-04-14T09:30:00Z", arg);
+    }
+}
+
 static void take_option(struct run *r, int key, const char *arg) {
     switch (key) {
-    case KEY_EVERY:
-        set_mode(r, INFER_EVERY_SECONDS);
-        r->sampling.every_s = every_seconds(&r->c, arg);
-        break;
+    case KEY_EVERY: set_every(r, arg); break;
     case KEY_EVERY_FRAMES:
+        if (r->truth.every_m > 0)
+            cli_usage(&r->c, "--every, --every-frames and --count exclude each other");
         set_mode(r, INFER_EVERY_FRAMES);
         r->sampling.n = cli_integer(&r->c, "--every-frames", arg, 1, 1000000000);
         break;
@@ -74,7 +132,8 @@ static void take_option(struct run *r, int key, const char *arg) {
         if (r->list) cli_usage(&r->c, "--list is given twice");
         r->list = arg;
         break;
-    default: r->sampling.network = true;
+    case KEY_NET: r->sampling.network = true; break;
+    default: take_gps_option(r, key, arg);
     }
 }
 
@@ -85,13 +144,15 @@ static bool is_picture(const char *path) {
     return infer_is_picture_name(path) && !stat(path, &st) && !S_ISDIR(st.st_mode);
 }
 
-/* A source that was opened with that status. */
-static bool run_source(struct run *r, int status, infer_source *source) {
+/* A source that was opened with that status; path: the file it is, or NULL. */
+static bool run_source(struct run *r, int status, infer_source *source, const char *path) {
     bool ok = status == INFER_OK;
     if (ok)
-        ok = features_run(&r->features, source);
+        ok = truth_begin(&r->truth, source, path, NULL, NULL) &&
+             features_run(&r->features, source, &r->truth);
     else
         cli_error(&r->c, "%s", infer_message(r->features.infer));
+    if (ok) truth_end(&r->truth);
     infer_source_close(source);
     return ok;
 }
@@ -107,7 +168,8 @@ static bool run_operands(struct run *r) {
         int status = n ? infer_source_open_list(ctx, NULL, (const char *const *)at, (size_t)n,
                                                 &r->sampling, &s)
                        : infer_source_open(ctx, *at, &r->sampling, &s);
-        if (!run_source(r, status, s)) return false;
+        bool file = !n && strcmp(*at, "-") != 0 && !strstr(*at, "://");
+        if (!run_source(r, status, s, file ? *at : NULL)) return false;
     }
     return true;
 }
@@ -116,15 +178,26 @@ static bool run_all(struct run *r) {
     infer_source *s;
     if (r->list) {
         int status = infer_source_open_names(r->features.infer, r->list, &r->sampling, &s);
-        if (!run_source(r, status, s)) return false;
+        if (!run_source(r, status, s, NULL)) return false;
     }
     return run_operands(r);
 }
 
 /* ---------------------------------------------------------------------- main */
 
+static void check_gps(const struct run *r) {
+    const struct truth *t = &r->truth;
+    bool wanted = t->gps || t->offset_given || t->gap_given || !isnan(t->start_s) ||
+                  t->every_m > 0 || t->still_m > 0;
+    if (t->none && wanted)
+        cli_usage(&r->c, "--no-gps and options that need GPS exclude each other");
+    if (t->every_m > 0 && t->still_m > 0)
+        cli_usage(&r->c, "--skip-still has no effect with --every by distance");
+}
+
 static void check_operands(const struct run *r) {
     const cli *c = &r->c;
+    check_gps(r);
     bool listed = r->list && !strcmp(r->list, "-");
     if (!c->argc && !r->list) cli_usage(c, "no source: give videos, folders, pictures or --list");
     for (int i = 0; i < c->argc; i++) {
@@ -137,13 +210,17 @@ static void check_operands(const struct run *r) {
 }
 
 int main(int argc, char **argv) {
-    struct run r = {0};
+    struct run r = {.truth = {.start_s = NAN, .gap_s = GALLERY_TRACK_GAP_S}};
     const char *arg;
     int key;
     cli_start(&r.c, &spec, argc, argv, infer_blas_wanted_core());
     while ((key = cli_next(&r.c, &arg))) take_option(&r, key, arg);
     check_operands(&r);
     cli_need_model(&r.c);
-    bool ok = features_open(&r.features, &r.c) && run_all(&r);
-    return features_close(&r.features, ok);
+    r.sampling.wants = truth_wants;
+    r.sampling.user = &r.truth;
+    bool ok = truth_open(&r.truth, &r.c) && features_open(&r.features, &r.c) && run_all(&r);
+    int status = features_close(&r.features, ok);
+    truth_close(&r.truth);
+    return status;
 }

@@ -6,7 +6,7 @@ try() {
 try
 try a.mp4
 try -m model --every 0 a.mp4
-try -m model --every 5m a.mp4
+try -m model --every 5mm a.mp4
 try -m model --every nan a.mp4
 try -m model --every=-1s a.mp4
 try -m model --every 1s --count 3 a.mp4
