@@ -274,7 +274,8 @@ void learn_positions_forward(const infer *ctx, const float *x, const float *posi
 
 void learn_positions_backward(const infer *ctx, const float *gradient, struct learn_shape shape,
                               size_t dim, float *dpositions) {
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
+    size_t rows = shape.sequences * shape.length;
+#pragma omp parallel for num_threads(ctx->threads) schedule(static) if (rows * dim > 16384)
     for (size_t t = 0; t < shape.length; t++)
         for (size_t s = 0; s < shape.sequences; s++)
             ctx->kernels->add_scaled(gradient + (s * shape.length + t) * dim, NULL, dim,

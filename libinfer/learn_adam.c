@@ -18,7 +18,7 @@ static size_t chunk_size(size_t n, size_t i) {
 
 void learn_clear(struct learner *learner) {
     size_t n = learner->arena.trained;
-#pragma omp parallel for num_threads(learner->ctx->threads) schedule(static)
+#pragma omp parallel for num_threads(learner->ctx->threads) schedule(static) if (n > 2 * CHUNK)
     for (size_t i = 0; i < chunk_count(n); i++)
         memset(learner->arena.gradient + i * CHUNK, 0, chunk_size(n, i) * sizeof(float));
 }
@@ -30,7 +30,7 @@ double learn_gradient_norm(const struct learner *learner) {
     const float *g = learner->arena.gradient;
     size_t n = learner->arena.trained, chunks = chunk_count(n);
     double sums[GROUPS], sum = 0;
-#pragma omp parallel for num_threads(learner->ctx->threads) schedule(static)
+#pragma omp parallel for num_threads(learner->ctx->threads) schedule(static) if (n > 2 * CHUNK)
     for (size_t k = 0; k < GROUPS; k++) {
         sums[k] = 0;
         for (size_t i = chunks * k / GROUPS; i < chunks * (k + 1) / GROUPS; i++)
@@ -69,7 +69,7 @@ void learn_adam_step(struct learner *learner, const struct learn_adam *adam, uin
     const struct learn_adam_factors with = factors_of(adam, step, scale);
     const struct learn_arena *a = &learner->arena;
     size_t n = a->trained;
-#pragma omp parallel for num_threads(learner->ctx->threads) schedule(static)
+#pragma omp parallel for num_threads(learner->ctx->threads) schedule(static) if (n > 2 * CHUNK)
     for (size_t i = 0; i < chunk_count(n); i++) {
         size_t at = i * CHUNK;
         learner->ctx->kernels->learn->adam(&with, chunk_size(n, i), a->value + at, a->gradient + at,

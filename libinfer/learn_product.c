@@ -4,9 +4,11 @@
 
 #include <string.h>
 
-/* As linear.c's: large enough to pack well, and small enough to share out. Small products are cut
- * further, down to what is worth a thread's waking, as a demo's model has nothing but those. */
-#define PIECE ((size_t)512)
+/* Every piece packs its rows of one operand and its columns of the other, so larger ones than
+ * linear.c's: a product of 2048 x 1792 x 1792 runs 5 % faster in 4 x 2 pieces than in 4 x 4 (Zen 4,
+ * SkylakeX kernels). Small products are cut further, down to what is worth a thread's waking, as a
+ * demo's model has nothing but those. */
+#define PIECE ((size_t)1024)
 #define PIECE_LEAST ((size_t)32)
 #define PIECE_ROUND ((size_t)16)
 #define PIECE_WORTH 1e6 /* multiplications */

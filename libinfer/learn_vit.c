@@ -189,11 +189,11 @@ static void embed(const struct learn_vit *v, const float *pixels, size_t n) {
     const infer *ctx = v->learner->ctx;
     size_t each = v->tokens - 1, plane = 3 * v->size * v->size;
     make_added(v);
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
+#pragma omp parallel for num_threads(ctx->threads) schedule(static) if (n > 8)
     for (size_t i = 0; i < n * each; i++)
         gather_patch(v, pixels + i / each * plane, i % each, v->columns + i * v->patches.in);
     learn_linear_forward(ctx, &v->patches, v->columns, n * each, v->products, v->dim);
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
+#pragma omp parallel for num_threads(ctx->threads) schedule(static) if (n > 8)
     for (size_t i = 0; i < n * v->tokens; i++) {
         size_t picture = i / v->tokens, token = i % v->tokens;
         float *row = v->embedded + i * v->dim;
@@ -220,7 +220,7 @@ static void embed_backward(struct learn_vit *v, const float *gradient) {
     else
         positions_resize_backward(v->added + dim, v->grid, v->side, dim,
                                   v->positions.gradient + dim);
-#pragma omp parallel for num_threads(ctx->threads) schedule(static)
+#pragma omp parallel for num_threads(ctx->threads) schedule(static) if (v->n > 8)
     for (size_t i = 0; i < v->n; i++)
         memcpy(v->products + i * each * dim, gradient + (i * v->tokens + 1) * dim,
                each * dim * sizeof *gradient);
