@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "features.h"
 #include "libgallery/clock.h"
+#include "libgallery/dataset.h"
 #include "truth.h"
 
 #include <math.h>
@@ -22,7 +23,11 @@ enum {
     KEY_GPS_GAP,
     KEY_START_TIME,
     KEY_LIST,
-    KEY_NET
+    KEY_NET,
+    KEY_DATASET,
+    KEY_SPLIT,
+    KEY_IDS,
+    KEY_CENTERS
 };
 
 static const struct cli_option options[] = {
@@ -39,6 +44,10 @@ static const struct cli_option options[] = {
     {KEY_START_TIME, "start-time", "TIME", "when the video begins, as 2026-04-14T09:30:00Z"},
     {KEY_LIST, "list", "FILE", "pictures named in FILE, one a line, are a source"},
     {KEY_NET, "allow-net", NULL, "open URLs, and playlists that name other files"},
+    {KEY_DATASET, "dataset", "KIND", "SOURCE is the folder of msls, gama, bdd100k or cityguessr"},
+    {KEY_SPLIT, "split", "NAME", "the data set's part, such as train or val"},
+    {KEY_IDS, "ids", "FILE", "the videos of gama or bdd100k to take, `ID [COUNT]` a line"},
+    {KEY_CENTERS, "centers", "CSV", "the centres of cityguessr's cities: city, lat, lon"},
     {0}};
 
 static const struct cli_spec spec = {
@@ -55,6 +64,8 @@ struct run {
     const char *list;
     struct features features;
     struct truth truth;
+    gallery_dataset_setup dataset;
+    const char *dataset_name; /* NULL: sources are what they are */
 };
 
 /* ------------------------------------------------------------------- options */
@@ -110,6 +121,23 @@ static void take_gps_option(struct run *r, int key, const char *arg) {
     }
 }
 
+static void set_dataset(struct run *r, const char *name) {
+    static const struct {
+        const char *name;
+        enum gallery_dataset_kind kind;
+    } kinds[] = {{"msls", GALLERY_MSLS},
+                 {"gama", GALLERY_BDD100K}, /* selections of BDD100k's videos */
+                 {"bdd100k", GALLERY_BDD100K},
+                 {"cityguessr", GALLERY_CITYGUESSR}};
+    r->dataset_name = name;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(name, kinds[i].name)) {
+            r->dataset.kind = kinds[i].kind;
+            return;
+        }
+    cli_usage(&r->c, "--dataset: '%s' is not msls, gama, bdd100k or cityguessr", name);
+}
+
 static void take_option(struct run *r, int key, const char *arg) {
     switch (key) {
     case KEY_EVERY: set_every(r, arg); break;
@@ -133,6 +161,10 @@ static void take_option(struct run *r, int key, const char *arg) {
         r->list = arg;
         break;
     case KEY_NET: r->sampling.network = true; break;
+    case KEY_DATASET: set_dataset(r, arg); break;
+    case KEY_SPLIT: r->dataset.split = arg; break;
+    case KEY_IDS: r->dataset.ids = arg; break;
+    case KEY_CENTERS: r->dataset.centers = arg; break;
     default: take_gps_option(r, key, arg);
     }
 }
@@ -144,16 +176,59 @@ static bool is_picture(const char *path) {
     return infer_is_picture_name(path) && !stat(path, &st) && !S_ISDIR(st.st_mode);
 }
 
-/* A source that was opened with that status; path: the file it is, or NULL. */
-static bool run_source(struct run *r, int status, infer_source *source, const char *path) {
+/* What is known of a source beside its frames: the file it is, and a data set's truth. */
+struct origin {
+    const char *path;
+    const double *places;
+    gallery_track *track;
+};
+
+/* A source that was opened with that status. */
+static bool run_source(struct run *r, int status, infer_source *source,
+                       const struct origin *origin) {
     bool ok = status == INFER_OK;
     if (ok)
-        ok = truth_begin(&r->truth, source, path, NULL, NULL) &&
+        ok = truth_begin(&r->truth, source, origin->path, origin->places, origin->track) &&
              features_run(&r->features, source, &r->truth);
-    else
+    else {
         cli_error(&r->c, "%s", infer_message(r->features.infer));
+        gallery_track_close(origin->track);
+    }
     if (ok) truth_end(&r->truth);
     infer_source_close(source);
+    return ok;
+}
+
+static bool run_dataset_source(struct run *r, const gallery_dataset_source *d) {
+    const struct origin origin = {.places = d->places, .track = d->track};
+    infer *ctx = r->features.infer;
+    infer_source *s;
+    if (d->video && !d->track) {
+        bool left_out = r->truth.every_m > 0;
+        cli_warn(&r->c, "%s: has no position with a fix%s", d->name,
+                 left_out ? ", and is left out" : ": no frame has truth");
+        r->features.errors |= left_out;
+        if (left_out) return true;
+    }
+    int status = d->video ? infer_source_open(ctx, d->video, &r->sampling, &s)
+                          : infer_source_open_list(ctx, d->name, d->paths, d->n, &r->sampling, &s);
+    return run_source(r, status, s, &origin);
+}
+
+static bool run_dataset(struct run *r) {
+    gallery_dataset *dataset;
+    gallery_dataset_source source;
+    bool ok = true;
+    r->dataset.root = r->c.argv[0];
+    int status = gallery_dataset_open(r->truth.context, &r->dataset, &dataset);
+    while (ok && status == GALLERY_OK &&
+           (status = gallery_dataset_next(dataset, &source)) == GALLERY_OK)
+        ok = run_dataset_source(r, &source);
+    if (ok && status != GALLERY_END) {
+        cli_error(&r->c, "%s", gallery_message(r->truth.context));
+        ok = false;
+    }
+    gallery_dataset_close(dataset);
     return ok;
 }
 
@@ -169,16 +244,19 @@ static bool run_operands(struct run *r) {
                                                 &r->sampling, &s)
                        : infer_source_open(ctx, *at, &r->sampling, &s);
         bool file = !n && strcmp(*at, "-") != 0 && !strstr(*at, "://");
-        if (!run_source(r, status, s, file ? *at : NULL)) return false;
+        const struct origin origin = {.path = file ? *at : NULL};
+        if (!run_source(r, status, s, &origin)) return false;
     }
     return true;
 }
 
 static bool run_all(struct run *r) {
+    const struct origin origin = {0};
     infer_source *s;
+    if (r->dataset_name) return run_dataset(r);
     if (r->list) {
         int status = infer_source_open_names(r->features.infer, r->list, &r->sampling, &s);
-        if (!run_source(r, status, s, NULL)) return false;
+        if (!run_source(r, status, s, &origin)) return false;
     }
     return run_operands(r);
 }
@@ -195,9 +273,29 @@ static void check_gps(const struct run *r) {
         cli_usage(&r->c, "--skip-still has no effect with --every by distance");
 }
 
+static void check_dataset(const struct run *r) {
+    const cli *c = &r->c;
+    const gallery_dataset_setup *d = &r->dataset;
+    const struct truth *t = &r->truth;
+    if (!r->dataset_name && (d->split || d->ids || d->centers))
+        cli_usage(c, "--split, --ids and --centers have no effect without --dataset");
+    if (!r->dataset_name) return;
+    if (c->argc != 1 || r->list) cli_usage(c, "--dataset: give its folder, and nothing else");
+    if (!d->split) cli_usage(c, "--dataset: which part of it? give --split");
+    if (d->ids && d->kind != GALLERY_BDD100K)
+        cli_usage(c, "--ids has no effect with --dataset %s", r->dataset_name);
+    if (d->centers && d->kind != GALLERY_CITYGUESSR)
+        cli_usage(c, "--centers has no effect with --dataset %s", r->dataset_name);
+    if (!d->centers && d->kind == GALLERY_CITYGUESSR)
+        cli_usage(c, "--dataset cityguessr: where are the cities? give --centers");
+    if (t->gps || !isnan(t->start_s) || t->offset_given)
+        cli_usage(c, "--gps, --gps-offset and --start-time have no effect with --dataset");
+}
+
 static void check_operands(const struct run *r) {
     const cli *c = &r->c;
     check_gps(r);
+    check_dataset(r);
     bool listed = r->list && !strcmp(r->list, "-");
     if (!c->argc && !r->list) cli_usage(c, "no source: give videos, folders, pictures or --list");
     for (int i = 0; i < c->argc; i++) {
