@@ -71,6 +71,7 @@ $(BUILD)/bin/vt-query $(BUILD)/bin/vt-refine: $(BUILD)/tools/flow.o
 $(BUILD)/bin/vt-index: $(BUILD)/tools/transfer.o
 $(BUILD)/bin/vt-eval: $(BUILD)/tools/eval_report.o
 $(BUILD)/bin/vt-grid: $(BUILD)/tools/grid_options.o
+$(BUILD)/bin/vt-train: $(BUILD)/tools/train_options.o $(BUILD)/tools/train_input.o
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/tools/cli.o $(LIBS)
 	@mkdir -p $(@D)

@@ -213,7 +213,7 @@ int catalog_build(infer *ctx, const struct model_config *config, struct catalog 
     location(&b, &config->location);
     transformer(&b, CATALOG_M_REFINER, "georefiner", &config->refiner);
     begin(&b, CATALOG_HEADS, CATALOG_M_SCALE);
-    add(&b, "logit_scale", 0, 0, 0, 0);
+    if (config->mlp.present) add(&b, "logit_scale", 0, 0, 0, 0);
     if (b.failed) {
         catalog_free(catalog);
         return infer_fail_memory(ctx, 2 * catalog->capacity * sizeof *catalog->entries);
@@ -234,6 +234,11 @@ const struct catalog_entry *catalog_find(const struct catalog *catalog, enum cat
     struct catalog_entry key = {.file = file};
     if (snprintf(key.name, sizeof key.name, "%s", name) >= (int)sizeof key.name) return NULL;
     return bsearch(&key, catalog->entries, catalog->n, sizeof key, compare);
+}
+
+bool catalog_is_exact(const struct catalog_entry *e) {
+    size_t n = strlen(e->name), suffix = strlen(".capsule.0.b");
+    return n > suffix && !strcmp(e->name + n - suffix, ".capsule.0.b");
 }
 
 uint64_t catalog_parameters(const struct catalog *catalog, enum catalog_module module) {

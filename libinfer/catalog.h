@@ -8,6 +8,8 @@
 
 #include "modules.h"
 
+#include <stdbool.h>
+
 #define CATALOG_NAME 112
 #define CATALOG_DIMS 4
 
@@ -51,6 +53,10 @@ void catalog_free(struct catalog *catalog);
 /* NULL if the model has no such tensor. */
 const struct catalog_entry *catalog_find(const struct catalog *catalog, enum catalog_file file,
                                          const char *name);
+
+/* Must it stay float32 where the others are stored as float16? The location encoder's frequencies:
+ * their rounding would turn phases by whole radians at sigma 256 and beyond. */
+bool catalog_is_exact(const struct catalog_entry *entry);
 
 /* How many numbers a module holds; 0 if the model has none. */
 uint64_t catalog_parameters(const struct catalog *catalog, enum catalog_module module);

@@ -132,28 +132,31 @@ static int check_ranges(infer *ctx, const char *path, const struct model_config 
             INFER_TRY(check_field(ctx, path, s->name, f, field_value(base, f)));
     }
     const struct mlp_config *m = &config->mlp;
-    if (m->layers < 1 || m->layers > MODEL_MAX_MLP)
+    if (m->present && (m->layers < 1 || m->layers > MODEL_MAX_MLP))
         return infer_fail(ctx, INFER_EFORMAT, "%s: mlp has %d layers; it must have 1 to %d", path,
                           m->layers, MODEL_MAX_MLP);
     static const struct field size = {"sizes", 0, 1, MAX_DIM, false};
-    for (int i = 0; i <= m->layers; i++)
+    for (int i = 0; m->present && i <= m->layers; i++)
         INFER_TRY(check_field(ctx, path, "mlp", &size, m->sizes[i]));
     static const struct field picture = {"size", 0, 1, 4096, false};
     return check_field(ctx, path, "picture", &picture, config->picture_size);
 }
 
-/* Which modules each architecture has; GeoRefiner is optional. */
+/* Which modules each architecture has; TempGeo (without it a head looks at each frame alone) and
+ * GeoRefiner are optional, and a model may be backbones alone, to be trained on. */
 static int check_parts(infer *ctx, const char *path, const struct model_config *c) {
     bool vidtag = !is_geoclip(c);
+    bool heads = !vidtag || c->mlp.present || c->location.present || c->tempgeo.present ||
+                 c->refiner.present;
     const struct {
         const char *name;
         int present;
         bool wanted, allowed;
     } parts[] = {{"clip", c->clip.present, true, true},
                  {"dinov2", c->dinov2.present, vidtag, vidtag},
-                 {"tempgeo", c->tempgeo.present, vidtag, vidtag},
-                 {"mlp", c->mlp.present, true, true},
-                 {"location", c->location.present, true, true},
+                 {"tempgeo", c->tempgeo.present, false, vidtag},
+                 {"mlp", c->mlp.present, heads, true},
+                 {"location", c->location.present, heads, true},
                  {"refiner", c->refiner.present, false, vidtag}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (parts[i].wanted && !parts[i].present)
@@ -193,6 +196,7 @@ static int check_pictures(infer *ctx, const char *path, const struct model_confi
 }
 
 static int check_widths(infer *ctx, const char *path, const struct model_config *c) {
+    if (!c->mlp.present) return INFER_OK;
     int feature = c->clip.projection + (c->dinov2.present ? c->dinov2.dim : 0);
     int embedding = c->mlp.sizes[c->mlp.layers];
     if (c->tempgeo.present && c->tempgeo.dim != feature)
@@ -407,7 +411,7 @@ static int read_files(struct reader *r, struct model_config *config) {
     json_t *files = json_object_get(r->root, "files");
     if (!json_is_object(files)) return fail_key(r, "", "files", "is missing or not an object");
     INFER_TRY(check_known(r, "files", files, known_name, keys));
-    const int present[] = {1, config->dinov2.present, 1};
+    const int present[] = {1, config->dinov2.present, config->mlp.present};
     for (int i = 0; i < 3; i++) {
         if (!present[i]) continue;
         char *name = config->files[i];
@@ -521,7 +525,7 @@ static json_t *config_json(const struct model_config *c) {
     for (size_t i = 0; i < SECTIONS; i++)
         if (section_present(c, &sections[i]))
             bad |= json_object_set_new(root, sections[i].name, section_json(c, &sections[i]));
-    bad |= json_object_set_new(root, "mlp", mlp_json(c));
+    if (c->mlp.present) bad |= json_object_set_new(root, "mlp", mlp_json(c));
     json_t *ids = json_object(), *files = json_object();
     for (int i = 0; i < 3; i++)
         bad |= json_object_set_new(ids, id_fields[i].key,

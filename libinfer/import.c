@@ -47,10 +47,13 @@ static int check_request(struct import *im) {
                           "--dinov2 and --heads make a VidTAG model, --image-mlp, --location and "
                           "--logit-scale a GeoCLIP model; give one or the other");
     if (geoclip ? !w->clip || !w->image_mlp || !w->location || !w->logit_scale
-                : !w->clip || !w->dinov2 || !w->heads)
+                : !w->clip || !w->dinov2)
         return fail_usage(im, geoclip ? "a GeoCLIP model needs --clip, --image-mlp, --location and "
                                         "--logit-scale"
-                                      : "a VidTAG model needs --clip, --dinov2 and --heads");
+                                      : "a VidTAG model needs --clip and --dinov2, and --heads "
+                                        "to do more than vt-frames");
+    if (!geoclip && !w->heads && (w->tempgeo_heads || w->refiner_heads))
+        return fail_usage(im, "--tempgeo-heads and --refiner-heads have no effect without --heads");
     if (geoclip && (w->dinov2_heads || w->tempgeo_heads || w->refiner_heads))
         return fail_usage(im, "--dinov2-heads, --tempgeo-heads and --refiner-heads have no effect "
                               "on a GeoCLIP model");
@@ -258,6 +261,23 @@ static int measure_location(struct import *im, const struct foreign *f) {
     return INFER_OK;
 }
 
+/* Without TempGeo the head looks at each frame alone. */
+static int measure_tempgeo(struct import *im) {
+    const struct foreign *f = im->sources[FOREIGN_HEADS];
+    bool any = foreign_find(f, "tempgeo.pos_embedding.weight") ||
+               foreign_layers(f, "tempgeo.encoder.layers.") ||
+               !foreign_layers(f, "tempgeo.mlp."); /* no heads at all: say so */
+    if (any) {
+        INFER_TRY(measure_transformer(im, "tempgeo", false, &im->config.tempgeo));
+        return choose_module_heads(im, "--tempgeo-heads", im->what->tempgeo_heads,
+                                   &im->config.tempgeo);
+    }
+    if (im->what->tempgeo_heads)
+        return infer_fail(im->ctx, INFER_EUSAGE,
+                          "--tempgeo-heads has no effect: %s holds no TempGeo", foreign_path(f));
+    return INFER_OK;
+}
+
 /* A model without GeoRefiner still queries; one tensor of it makes it due as a whole. */
 static int measure_refiner(struct import *im) {
     const struct foreign *f = im->sources[FOREIGN_HEADS];
@@ -281,9 +301,8 @@ static int measure_heads(struct import *im) {
         return measure_location(im, im->sources[FOREIGN_LOCATION]);
     }
     INFER_TRY(measure_dinov2(im));
-    INFER_TRY(measure_transformer(im, "tempgeo", false, &im->config.tempgeo));
-    INFER_TRY(
-        choose_module_heads(im, "--tempgeo-heads", im->what->tempgeo_heads, &im->config.tempgeo));
+    if (!im->what->heads) return INFER_OK;
+    INFER_TRY(measure_tempgeo(im));
     INFER_TRY(measure_mlp(im, im->sources[FOREIGN_HEADS], "tempgeo.mlp."));
     INFER_TRY(measure_location(im, im->sources[FOREIGN_HEADS]));
     return measure_refiner(im);
@@ -298,9 +317,10 @@ static int measure(struct import *im) {
     INFER_TRY(measure_heads(im));
     c->picture_size = c->clip.image_size;
     for (int i = 0; i < CATALOG_FILES; i++)
-        if (i != CATALOG_DINOV2 || c->dinov2.present)
+        if (i == CATALOG_CLIP || (i == CATALOG_DINOV2 ? c->dinov2.present : c->mlp.present))
             snprintf(c->files[i], sizeof c->files[i], "%s.safetensors", catalog_file_names[i]);
-    return config_check(im->ctx, im->geoclip ? im->what->image_mlp : im->what->heads, c);
+    const infer_import *w = im->what;
+    return config_check(im->ctx, im->geoclip ? w->image_mlp : w->heads ? w->heads : w->clip, c);
 }
 
 /* -------------------------------------------------------------------- tensors */
@@ -361,12 +381,13 @@ static int values_of(struct import *im, const struct weights_tensor *t, const fl
     return INFER_OK;
 }
 
-static int check_values(struct import *im, const struct foreign_tensor *t, const float *x) {
+static int check_values(struct import *im, const struct foreign_tensor *t, bool half,
+                        const float *x) {
     uint64_t n = t->tensor.count, bad = identity_find_nonfinite(x, n);
     if (bad < n)
         return infer_fail(im->ctx, INFER_EVALUE, "%s: tensor %s: number %" PRIu64 " is not finite",
                           t->path, t->name, bad);
-    for (uint64_t i = 0; im->what->half && i < n; i++)
+    for (uint64_t i = 0; half && i < n; i++)
         if (fabsf(x[i]) > F16_MOST)
             return infer_fail(im->ctx, INFER_EVALUE,
                               "%s: tensor %s: number %" PRIu64 " (%g) does not fit float16; import "
@@ -383,7 +404,7 @@ static int append_tensors(struct import *im, enum catalog_file file,
         const struct foreign_tensor *t = foreign_find(source_of(im, e), e->name);
         const float *x;
         INFER_TRY(values_of(im, &t->tensor, &x));
-        INFER_TRY(check_values(im, t, x));
+        INFER_TRY(check_values(im, t, im->what->half && !catalog_is_exact(e), x));
         INFER_TRY(safetensors_append(writer, x, e->count));
     }
     return INFER_OK;
@@ -397,7 +418,7 @@ static struct safetensors_entry *entries_of(struct import *im, enum catalog_file
         if (e->file != file) continue;
         struct safetensors_entry *s = &entries[(*n)++];
         s->name = e->name;
-        s->dtype = im->what->half ? WEIGHTS_F16 : WEIGHTS_F32;
+        s->dtype = im->what->half && !catalog_is_exact(e) ? WEIGHTS_F16 : WEIGHTS_F32;
         s->ndim = e->ndim;
         memcpy(s->shape, e->shape, sizeof e->shape);
     }

@@ -128,10 +128,11 @@ static void describe(infer_model *m) {
     memcpy(info->backbone_id, c->backbone_id, sizeof info->backbone_id);
     memcpy(info->location_id, c->location_id, sizeof info->location_id);
     memcpy(info->model_id, c->model_id, sizeof info->model_id);
-    info->parts = INFER_PART_BACKBONES | INFER_PART_FRAMES | INFER_PART_LOCATION;
+    info->parts = INFER_PART_BACKBONES;
+    if (c->mlp.present) info->parts |= INFER_PART_FRAMES | INFER_PART_LOCATION;
     if (c->refiner.present) info->parts |= INFER_PART_REFINER;
-    info->feature_dim = c->mlp.sizes[0];
-    info->embedding_dim = c->mlp.sizes[c->mlp.layers];
+    info->feature_dim = c->clip.projection + (c->dinov2.present ? c->dinov2.dim : 0);
+    info->embedding_dim = c->mlp.present ? c->mlp.sizes[c->mlp.layers] : 0;
     info->max_frames = c->tempgeo.present ? c->tempgeo.max_frames : 0;
     info->refiner_max_frames = c->refiner.present ? c->refiner.max_frames : 0;
     info->picture_size = c->picture_size;
@@ -139,10 +140,16 @@ static void describe(infer_model *m) {
 }
 
 static int check_parts(infer_model *m, unsigned parts) {
+    const unsigned all =
+        INFER_PART_BACKBONES | INFER_PART_FRAMES | INFER_PART_LOCATION | INFER_PART_REFINER;
     unsigned missing = parts & ~m->info.parts;
     if (!missing) return INFER_OK;
-    if (missing != INFER_PART_REFINER)
+    if (missing & ~all)
         return infer_fail(m->ctx, INFER_EUSAGE, "unknown parts of a model: %#x", missing);
+    if (!m->config.mlp.present)
+        return infer_fail(m->ctx, INFER_EMODEL,
+                          "%s: this model is backbones alone; vt-train gives it heads",
+                          m->files->folder);
     return infer_fail(m->ctx, INFER_EMODEL, "%s: this %s model has no GeoRefiner%s",
                       m->files->folder, m->config.architecture,
                       strcmp(m->config.architecture, "geoclip")

@@ -40,7 +40,7 @@ typedef struct infer_model_info {
     char model_id[17];        /* of the whole model: embeddings */
     unsigned parts;           /* enum infer_part: what the folder holds */
     int feature_dim;          /* 1792 for VidTAG, 768 for GeoCLIP */
-    int embedding_dim;        /* 512 */
+    int embedding_dim;        /* 512; 0: backbones alone */
     int max_frames;           /* positions there are: the longest window; 0: no temporal module */
     int refiner_max_frames;   /* 0: no GeoRefiner */
     int picture_size;         /* 224 */
@@ -50,7 +50,7 @@ typedef struct infer_model_info {
 /* What `vt-model import` takes; paths are a safetensors file, a .pth/.pt file, or a Hugging Face
  * folder with config.json. NULL: not given. */
 typedef struct infer_import {
-    const char *clip, *dinov2, *heads;              /* VidTAG */
+    const char *clip, *dinov2, *heads; /* VidTAG; heads NULL: backbones alone, for vt-frames */
     const char *image_mlp, *location, *logit_scale; /* GeoCLIP, with clip */
     int clip_heads, dinov2_heads;                   /* 0: from config.json, else 64 per head */
     int tempgeo_heads, refiner_heads;               /* 0: 8 */

@@ -87,14 +87,20 @@ static int read_metadata(struct reader *reader) {
     bool more = peek(reader) != '}';
     if (!more) return expect(reader, '}');
     while (more) {
-        json_t *string;
-        INFER_TRY(parse_string(reader, &string));
-        json_decref(string);
-        INFER_TRY(expect(reader, ':'));
-        if (peek(reader) != '"') return bad_header(reader, "__metadata__ holds more than strings");
-        INFER_TRY(parse_string(reader, &string));
-        json_decref(string);
-        INFER_TRY(next_member(reader, &more));
+        int status;
+        json_t *key = NULL, *value = NULL;
+        INFER_GO(parse_string(reader, &key));
+        INFER_GO(expect(reader, ':'));
+        if (peek(reader) != '"')
+            INFER_GO(bad_header(reader, "__metadata__ holds more than strings"));
+        INFER_GO(parse_string(reader, &value));
+        INFER_GO(weights_add_metadata(reader->ctx, reader->weights, json_string_value(key),
+                                      json_string_value(value)));
+        INFER_GO(next_member(reader, &more));
+    done:
+        json_decref(key);
+        json_decref(value);
+        if (status != INFER_OK) return status;
     }
     return INFER_OK;
 }

@@ -45,13 +45,19 @@ static int write_all(struct safetensors_writer *writer, const void *data, size_t
     return INFER_OK;
 }
 
+/* Types that come as float32 and are stored as they should be. */
+static bool is_converted(enum weights_dtype dtype) {
+    return dtype == WEIGHTS_F32 || dtype == WEIGHTS_F16;
+}
+
 /* ---------------------------------------------------------------------------------------- header
  */
 static int plan_entry(struct safetensors_writer *writer, const struct safetensors_entry *entry,
                       uint64_t *bytes, uint64_t *offset) {
     infer *ctx = writer->ctx;
     struct plan *plan = &writer->plans[writer->n];
-    bool known = entry->dtype == WEIGHTS_F32 || entry->dtype == WEIGHTS_F16;
+    bool known = is_converted(entry->dtype) || entry->dtype == WEIGHTS_F64 ||
+                 entry->dtype == WEIGHTS_I64 || entry->dtype == WEIGHTS_U8;
     if (!known || entry->ndim < 0 || entry->ndim > WEIGHTS_MAX_DIMS ||
         strlen(entry->name) > WEIGHTS_MAX_NAME || !strcmp(entry->name, "__metadata__") ||
         !weights_elements(entry->ndim, entry->shape, &plan->count) ||
@@ -94,6 +100,20 @@ static int plan_all(struct safetensors_writer *writer, const struct safetensors_
             return infer_fail(writer->ctx, INFER_EUSAGE, "%s: the name of tensor %zu is no UTF-8",
                               writer->path, i);
     }
+    return INFER_OK;
+}
+
+static int plan_metadata(struct safetensors_writer *writer, const struct safetensors_text *texts,
+                         json_t *header) {
+    if (!texts || !texts->key) return INFER_OK;
+    json_t *metadata = json_object();
+    bool bad = !metadata;
+    for (; texts->key; texts++)
+        bad |= json_object_set_new(metadata, texts->key, json_string(texts->value)) != 0;
+    bad |= json_object_set_new(header, "__metadata__", metadata) != 0;
+    if (bad)
+        return infer_fail(writer->ctx, INFER_EUSAGE, "%s: metadata that is no UTF-8, or no memory",
+                          writer->path);
     return INFER_OK;
 }
 
@@ -145,6 +165,12 @@ static void skip_full(struct safetensors_writer *writer) {
 
 int safetensors_create(infer *ctx, const char *path, const struct safetensors_entry *entries,
                        size_t n, struct safetensors_writer **out) {
+    return safetensors_create_with(ctx, path, entries, n, NULL, out);
+}
+
+int safetensors_create_with(infer *ctx, const char *path, const struct safetensors_entry *entries,
+                            size_t n, const struct safetensors_text *texts,
+                            struct safetensors_writer **out) {
     int status;
     *out = NULL;
     struct safetensors_writer *writer = calloc(1, sizeof *writer);
@@ -158,6 +184,7 @@ int safetensors_create(infer *ctx, const char *path, const struct safetensors_en
         status = infer_fail_memory(ctx, n * sizeof *writer->plans);
         goto done;
     }
+    INFER_GO(plan_metadata(writer, texts, header));
     INFER_GO(plan_all(writer, entries, n, header));
     writer->file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (writer->file < 0) {
@@ -191,17 +218,36 @@ static int write_half(struct safetensors_writer *writer, const float *data, uint
     return INFER_OK;
 }
 
-int safetensors_append(struct safetensors_writer *writer, const float *data, uint64_t count) {
-    if (!count) return INFER_OK;
-    uint64_t left = writer->at < writer->n ? writer->plans[writer->at].count - writer->filled : 0;
+/* Is there room for that many, in a tensor of the right kind? */
+static int check_room(struct safetensors_writer *writer, uint64_t count, bool converted) {
+    bool any = writer->at < writer->n;
+    uint64_t left = any ? writer->plans[writer->at].count - writer->filled : 0;
     if (count > left)
         return infer_fail(writer->ctx, INFER_EUSAGE,
                           "%s: tensor %s: more data than its shape holds", writer->path,
-                          writer->at < writer->n ? writer->plans[writer->at].name : "(none left)");
+                          any ? writer->plans[writer->at].name : "(none left)");
+    if (is_converted(writer->plans[writer->at].dtype) != converted)
+        return infer_fail(writer->ctx, INFER_EUSAGE, "%s: tensor %s: data of another type",
+                          writer->path, writer->plans[writer->at].name);
+    return INFER_OK;
+}
+
+int safetensors_append(struct safetensors_writer *writer, const float *data, uint64_t count) {
+    if (!count) return INFER_OK;
+    INFER_TRY(check_room(writer, count, true));
     if (writer->plans[writer->at].dtype == WEIGHTS_F16)
         INFER_TRY(write_half(writer, data, count));
     else
         INFER_TRY(write_all(writer, data, count * sizeof *data));
+    writer->filled += count;
+    skip_full(writer);
+    return INFER_OK;
+}
+
+int safetensors_append_raw(struct safetensors_writer *writer, const void *data, uint64_t count) {
+    if (!count) return INFER_OK;
+    INFER_TRY(check_room(writer, count, false));
+    INFER_TRY(write_all(writer, data, count * weights_dtype_size(writer->plans[writer->at].dtype)));
     writer->filled += count;
     skip_full(writer);
     return INFER_OK;

@@ -55,6 +55,11 @@ static void text_heads(const struct show *s) {
     const struct mlp_config *mlp = &s->c->mlp;
     const struct location_config *l = &s->c->location;
     text_transformer(s, "TempGeo", &s->c->tempgeo, CATALOG_M_TEMPGEO);
+    if (!mlp->present) {
+        fprintf(s->out, "%-13s none\n%-13s none\n%-13s none\n", "frame MLP", "location",
+                "GeoRefiner");
+        return;
+    }
     fprintf(s->out, "%-13s %d", "frame MLP", mlp->sizes[0]);
     for (int i = 1; i <= mlp->layers; i++) fprintf(s->out, " to %d", mlp->sizes[i]);
     fprintf(s->out, ", %s", config_activation(s->c));

@@ -3,6 +3,7 @@
 #include "modules.h"
 #include "transformer.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,8 +40,9 @@ int tempgeo_bind(infer *ctx, const infer_model *model, const struct transformer_
     if (!tempgeo) return infer_fail_memory(ctx, sizeof *tempgeo);
     tempgeo->ctx = ctx;
     tempgeo->dim = (size_t)mlp->sizes[0];
-    tempgeo->between = config->present ? INFER_MISH : INFER_RELU;
-    bind_mlp(tempgeo, model, mlp, config->present ? "tempgeo.mlp" : "image_mlp");
+    bool geoclip = !strcmp(model->config.architecture, "geoclip");
+    tempgeo->between = geoclip ? INFER_RELU : INFER_MISH;
+    bind_mlp(tempgeo, model, mlp, geoclip ? "image_mlp" : "tempgeo.mlp");
     if (!config->present) {
         *out = tempgeo;
         return INFER_OK;

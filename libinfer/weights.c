@@ -24,6 +24,10 @@ struct weights {
     struct weights_tensor *tensors;
     size_t n, capacity;
     struct by_name *index; /* sorted by name; made when all are there */
+    struct {
+        char *key, *value;
+    } metadata[WEIGHTS_MAX_METADATA];
+    size_t metadata_count;
 };
 
 /* ------------------------------------------------------------------------------- types of numbers
@@ -181,6 +185,10 @@ void weights_close(struct weights *weights) {
     for (size_t i = 0; i < weights->n; i++) free((char *)weights->tensors[i].name);
     free(weights->tensors);
     free(weights->index);
+    for (size_t i = 0; i < weights->metadata_count; i++) {
+        free(weights->metadata[i].key);
+        free(weights->metadata[i].value);
+    }
     if (weights->bytes) munmap(weights->bytes, weights->size);
     free(weights->path);
     free(weights);
@@ -275,8 +283,29 @@ int weights_add(infer *ctx, struct weights *weights, const struct weights_tensor
     return INFER_OK;
 }
 
+int weights_add_metadata(infer *ctx, struct weights *weights, const char *key, const char *value) {
+    if (weights->metadata_count == WEIGHTS_MAX_METADATA || strlen(key) > WEIGHTS_MAX_NAME ||
+        strlen(value) > WEIGHTS_MAX_VALUE)
+        return INFER_OK;
+    char *own_key = strdup(key), *own_value = strdup(value);
+    if (!own_key || !own_value) {
+        free(own_key);
+        free(own_value);
+        return infer_fail_memory(ctx, strlen(value) + 1);
+    }
+    weights->metadata[weights->metadata_count].key = own_key;
+    weights->metadata[weights->metadata_count++].value = own_value;
+    return INFER_OK;
+}
+
 /* --------------------------------------------------------------------------------------- reading
  */
+const char *weights_metadata(const struct weights *weights, const char *key) {
+    for (size_t i = 0; i < weights->metadata_count; i++)
+        if (!strcmp(weights->metadata[i].key, key)) return weights->metadata[i].value;
+    return NULL;
+}
+
 const char *weights_path(const struct weights *weights) {
     return weights->path;
 }

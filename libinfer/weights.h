@@ -60,6 +60,12 @@ const struct weights_tensor *weights_at(const struct weights *weights, size_t i)
 /* NULL if there is none of that name. */
 const struct weights_tensor *weights_find(const struct weights *weights, const char *name);
 
+/* A string of a safetensors file's __metadata__; NULL if there is none of that key. Of many or very
+ * long ones (WEIGHTS_MAX_METADATA, WEIGHTS_MAX_VALUE) the rest is left out. */
+#define WEIGHTS_MAX_METADATA 64
+#define WEIGHTS_MAX_VALUE 65536 /* bytes */
+const char *weights_metadata(const struct weights *weights, const char *key);
+
 /* The tensor in place if it is float32, row-major, and aligned; else NULL. */
 const float *weights_f32(const struct weights_tensor *tensor);
 
@@ -84,6 +90,8 @@ const unsigned char *weights_bytes(const struct weights *weights, uint64_t *size
 /* Copies the tensor, its name too, and sets `count` from the shape. Checks the name (UTF-8 without
  * control characters) and the number of tensors; the rest is the reader's to check. */
 int weights_add(infer *ctx, struct weights *weights, const struct weights_tensor *tensor);
+/* Copies both; what is beyond the limits above is not kept. */
+int weights_add_metadata(infer *ctx, struct weights *weights, const char *key, const char *value);
 /* The product of the shape; false if it does not fit 64 bits. */
 bool weights_elements(int ndim, const uint64_t *shape, uint64_t *count);
 /* Row-major strides; only for a shape whose product is known to fit. */
@@ -100,18 +108,28 @@ const char *weights_quote(char buffer[WEIGHTS_QUOTE], const void *text, size_t s
 struct safetensors_writer;
 struct safetensors_entry {
     const char *name;
-    enum weights_dtype dtype; /* F32 or F16; data is handed over as float32 either way */
+    enum weights_dtype dtype; /* F32 or F16: data is handed over as float32 either way; F64, I64 or
+                                 U8: as it is (safetensors_append_raw) */
     int ndim;
     uint64_t shape[WEIGHTS_MAX_DIMS];
+};
+struct safetensors_text { /* of __metadata__ */
+    const char *key, *value;
 };
 /* Makes the file, which must not exist (INFER_EEXIST), and writes the header, so that the data
  * begins at a multiple of 64 bytes. The writer keeps its own copy of the entries and the path; ctx
  * must outlive it. INFER_EUSAGE for entries that no safetensors file can hold. */
 int safetensors_create(infer *ctx, const char *path, const struct safetensors_entry *entries,
                        size_t n, struct safetensors_writer **writer);
+/* The same with metadata; texts end with key NULL, and may be NULL. */
+int safetensors_create_with(infer *ctx, const char *path, const struct safetensors_entry *entries,
+                            size_t n, const struct safetensors_text *texts,
+                            struct safetensors_writer **writer);
 /* The next `count` elements: a whole tensor, or a piece of one, never more than is left of it.
  * INFER_EVALUE, naming the tensor, for a finite number that is too large for float16. */
 int safetensors_append(struct safetensors_writer *writer, const float *data, uint64_t count);
+/* The same for a tensor of type F64, I64 or U8: the numbers as they are stored. */
+int safetensors_append_raw(struct safetensors_writer *writer, const void *data, uint64_t count);
 /* Flushes to disk, closes and frees; the file is only whole if this returns INFER_OK, else it is
  * removed. INFER_EUSAGE if data is missing. */
 int safetensors_finish(struct safetensors_writer *writer);

@@ -504,19 +504,22 @@ void cli_progress_start(const cli *c, struct cli_progress *p, const char *unit) 
 
 static void print_progress(struct cli_progress *p, unsigned long long done,
                            unsigned long long total, double elapsed) {
-    double rate = elapsed > 0 ? (double)done / elapsed : 0;
+    double rate = elapsed > 0 && done > p->before ? (double)(done - p->before) / elapsed : 0;
     double left = total > done && rate > 0 ? (double)(total - done) / rate : 0;
     if (p->c->progress == CLI_PROGRESS_JSON) {
         fprintf(stderr, "{\"tool\":\"%s\",\"unit\":\"%s\",\"done\":%llu", p->c->spec->tool, p->unit,
                 done);
         if (total) fprintf(stderr, ",\"total\":%llu,\"left_s\":%.1f", total, left);
-        fprintf(stderr, ",\"rate\":%.1f,\"elapsed_s\":%.1f}\n", rate, elapsed);
+        fprintf(stderr, ",\"rate\":%.1f,\"elapsed_s\":%.1f", rate, elapsed);
+        if (p->json) fprintf(stderr, ",%s", p->json);
+        fputs("}\n", stderr);
         return;
     }
     fprintf(stderr, "\r%s: %llu", p->c->spec->tool, done);
     if (total) fprintf(stderr, " of %llu", total);
     fprintf(stderr, " %s, %.1f/s", p->unit, rate);
     if (total > done) fprintf(stderr, ", %.0f s left", left);
+    if (p->note) fprintf(stderr, ", %s", p->note);
     fputs("\033[K", stderr);
     line_is_open = true;
 }

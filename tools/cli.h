@@ -128,6 +128,9 @@ struct cli_progress {
     const char *unit;
     double started, shown;
     bool active, printed;
+    unsigned long long before; /* done in an earlier run: not part of the rate */
+    const char *note;          /* what else to show, as text; NULL: nothing */
+    const char *json;          /* the same as members of a JSON object; NULL: nothing */
 };
 void cli_progress_start(const cli *c, struct cli_progress *p, const char *unit);
 /* total 0: unknown. */

@@ -300,11 +300,15 @@ TEST(half_rounds_and_is_another_model) {
           strcmp(ids[2], tiny_ids[2]));
     CHECK(infer_model_verify(ctx, what.output) == INFER_OK);
     REQUIRE(infer_model_load(ctx, what.output, INFER_PART_LOCATION, &model) == INFER_OK);
-    const float *b = model_tensor(model, "heads", "location_encoder.LocEnc0.capsule.0.b");
+    const float *b = model_tensor(model, "heads", "location_encoder.LocEnc0.head.0.bias");
     store_read(&store, TINY "/heads.safetensors");
-    const float *source = store.data[store_find(&store, "location_encoder.LocEnc0.capsule.0.b")];
+    const float *source = store.data[store_find(&store, "location_encoder.LocEnc0.head.0.bias")];
     REQUIRE(b);
     for (int i = 0; i < 64; i++) CHECK(b[i] == weights_from_f16(weights_to_f16(source[i])));
+    /* Frequencies stay exact: rounded, phases at sigma 256 would be off by half a radian. */
+    b = model_tensor(model, "heads", "location_encoder.LocEnc2.capsule.0.b");
+    source = store.data[store_find(&store, "location_encoder.LocEnc2.capsule.0.b")];
+    CHECK(b && !memcmp(b, source, 64 * sizeof *b));
     store_free(&store);
     infer_model_close(model);
 }

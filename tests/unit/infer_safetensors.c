@@ -393,7 +393,7 @@ TEST(write_counts_are_checked) {
 TEST(write_refuses_entries) {
     static const struct safetensors_entry bad[][2] = {
         {{"x", WEIGHTS_F32, 1, {1}}, {"x", WEIGHTS_F32, 1, {1}}},
-        {{"x", WEIGHTS_I64, 1, {1}}, {"y", WEIGHTS_F32, 1, {1}}},
+        {{"x", WEIGHTS_BF16, 1, {1}}, {"y", WEIGHTS_F32, 1, {1}}},
         {{"x", WEIGHTS_F32, 9, {1}}, {"y", WEIGHTS_F32, 1, {1}}},
         {{"x", WEIGHTS_F32, 2, {UINT64_MAX, 2}}, {"y", WEIGHTS_F32, 1, {1}}},
         {{"x", WEIGHTS_F32, 1, {INT64_MAX / 4}}, {"y", WEIGHTS_F32, 1, {INT64_MAX / 4}}},

@@ -1,0 +1,565 @@
+/* The trainer on features that are a noisy function of the place: it learns to find places again,
+ * goes on to the same bits after an interruption, on any number of threads, and keeps what is good
+ * when something is not. */
+#include "test.h"
+
+#include "libinfer/cache_read.h"
+#include "libinfer/context.h"
+#include "libinfer/learn.h"
+#include "libinfer/random.h"
+#include "libinfer/train.h"
+#include "libinfer/trainer.h"
+#include "libinfer/weights.h"
+
+#include <sys/resource.h>
+#include <signal.h>
+
+#define TINY FIXTURES "/model-tiny"
+#define DIM 128 /* of the tiny model's features */
+#define SOURCES 60
+#define FRAMES 20
+
+static infer *ctx;
+static char scratch[64], base[96], cache[96], state[96], first[96], out[96];
+static const char *caches[] = {cache};
+
+/* ----------------------------------------------------------------------- data */
+
+/* Straight drives over 2 km; a feature mixes 24 waves of the place, and noise. */
+static void feature_of(const float *mix, const double p[2], struct random_stream *r, float *out_) {
+    double norm = 0;
+    for (int i = 0; i < DIM; i++) out_[i] = (float)(0.5 * random_normal(r));
+    for (int k = 0; k < 24; k++) {
+        const float *m = mix + k * (DIM + 3);
+        double wave = cos((double)m[0] * p[0] + (double)m[1] * p[1] + (double)m[2]);
+        for (int i = 0; i < DIM; i++) out_[i] += m[3 + i] * (float)wave;
+    }
+    for (int i = 0; i < DIM; i++) norm += (double)out_[i] * (double)out_[i];
+    for (int i = 0; i < DIM; i++) out_[i] /= (float)sqrt(norm);
+}
+
+static int make_cache(const char *path, const char *backbone) {
+    static float mix[24 * (DIM + 3)];
+    float feature[DIM];
+    struct random_stream r;
+    infer_cache_writer *w;
+    FILE *file = fopen(path, "w");
+    random_start(&r, 5, RANDOM_NOISE, 0);
+    for (int i = 0; i < 24 * (DIM + 3); i++)
+        mix[i] = (float)(random_normal(&r) * (i % (DIM + 3) < 2 ? 2.5 : 1));
+    int status = file ? infer_cache_create(ctx, file, path, backbone, DIM, false, &w) : INFER_EIO;
+    for (int s = 0; s < SOURCES && status == INFER_OK; s++) {
+        char name[32];
+        double p[2] = {random_range(&r, -1, 1), random_range(&r, -1, 1)};
+        double angle = random_range(&r, 0, 6.28);
+        snprintf(name, sizeof name, "drive-%d", s);
+        status = infer_cache_begin(w, name);
+        for (int f = 0; f < FRAMES && status == INFER_OK; f++) {
+            p[0] += 0.02 * cos(angle);
+            p[1] += 0.02 * sin(angle);
+            feature_of(mix, p, &r, feature);
+            status = infer_cache_add(w, feature, 9.5 + 0.013 * p[0], 47.1 + 0.009 * p[1], f);
+        }
+    }
+    if (status == INFER_OK) status = infer_cache_finish(w);
+    if (file) {
+        infer_cache_close(w);
+        fclose(file);
+    }
+    return status;
+}
+
+static bool prepare(void) {
+    infer_model *model;
+    const infer_import what = {.clip = TINY "/clip", .dinov2 = TINY "/dinov2", .output = base};
+    if (infer_model_import(ctx, &what) != INFER_OK ||
+        infer_model_load(ctx, base, 0, &model) != INFER_OK)
+        return false;
+    char backbone[17];
+    memcpy(backbone, infer_model_describe(model)->backbone_id, sizeof backbone);
+    infer_model_close(model);
+    return make_cache(cache, backbone) == INFER_OK;
+}
+
+static infer_train_options small(int phase) {
+    infer_train_options o;
+    infer_train_defaults(phase, &o);
+    o.caches = caches;
+    o.cache_count = 1;
+    o.model = phase == 1 ? base : first;
+    o.steps = 12;
+    o.batch = 12;
+    o.frames = 8;
+    o.rate = 2e-3;
+    o.warmup = 4;
+    o.heads = 4;
+    o.ff = 48;
+    if (phase == 2) return o;
+    o.layers = 1;
+    o.dim = 32;
+    o.mlp[0] = 64;
+    o.mlp_count = 1;
+    o.location_hidden = 48;
+    o.frequencies = 24;
+    o.sigma[0] = 1024;
+    o.sigma[1] = 8192;
+    o.branches = 2;
+    return o;
+}
+
+static int run(infer_trainer *t) {
+    int status;
+    while ((status = infer_trainer_step(t)) == INFER_OK) {
+    }
+    return status == INFER_END ? INFER_OK : status;
+}
+
+/* Trains, writes the model to `path`, and gives the end's state. */
+static int train(infer *c, const infer_train_options *o, const char *path, infer_train_state *s) {
+    infer_trainer *t;
+    int status = infer_trainer_open(c, o, &t);
+    if (status != INFER_OK) return status;
+    status = run(t);
+    if (s) infer_trainer_state(t, s);
+    if (status == INFER_OK && path) status = infer_trainer_write(t, path, false, true);
+    infer_trainer_close(t);
+    return status;
+}
+
+static bool same_files(const char *a, const char *b) {
+    char command[400];
+    snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
+    return system(command) == 0;
+}
+
+static bool same_heads(const char *a, const char *b) {
+    char one[160], other[160];
+    snprintf(one, sizeof one, "%s/heads.safetensors", a);
+    snprintf(other, sizeof other, "%s/heads.safetensors", b);
+    return same_files(one, other);
+}
+
+/* ------------------------------------------------------------------- learning */
+
+/* The held-out drives lie among 700 places over 2 km: by chance the median error is a kilometre. */
+TEST(it_learns_places) {
+    infer_train_options o = small(1);
+    infer_train_state s;
+    infer_trainer *t;
+    o.steps = 200;
+    o.cosine = true;
+    o.heldout = 0.2;
+    o.every = 50;
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    REQUIRE(infer_trainer_step(t) == INFER_OK);
+    infer_trainer_state(t, &s);
+    double begin = s.loss;
+    CHECK(fabs(begin - log(96)) < 1); /* 12 x 8 places, none known yet */
+    CHECK(s.sources + s.heldout == SOURCES && s.heldout > 4 && s.shorter == 0);
+    REQUIRE(run(t) == INFER_OK);
+    infer_trainer_state(t, &s);
+    CHECK(s.step == 200 && s.loss < begin - 1.2 && s.hits > 0.2);
+    CHECK(s.best_m < 150 && s.best_m <= s.heldout_m && s.best_step % 50 == 0);
+    REQUIRE(infer_trainer_write(t, first, false, true) == INFER_OK);
+    infer_trainer_close(t);
+    CHECK(infer_model_verify(ctx, first) == INFER_OK);
+}
+
+/* What was written finds the places again, through the tools' own calls. */
+TEST(what_was_written_retrieves) {
+    infer_model *m;
+    struct cache *c;
+    static float features[FRAMES * DIM], frames[FRAMES * 32], points[FRAMES * 32];
+    double places[2 * FRAMES], here = 0, there = 0;
+    REQUIRE(infer_model_load(ctx, first, INFER_PART_FRAMES | INFER_PART_LOCATION, &m) == INFER_OK);
+    REQUIRE(cache_open(ctx, cache, NULL, &c) == INFER_OK);
+    for (uint64_t i = 0; i < 8; i++) {
+        REQUIRE(cache_feature(c, 40 + 2 * i, features + i * DIM) == INFER_OK);
+        cache_truth(c, 40 + 2 * i, places + 2 * i);
+    }
+    for (uint64_t i = 8; i < 16; i++) cache_truth(c, 400 + 20 * i, places + 2 * i);
+    REQUIRE(infer_frames_embed(m, features, 8, frames) == INFER_OK);
+    REQUIRE(infer_points_embed(m, places, 16, points) == INFER_OK);
+    for (size_t i = 0; i < 8; i++)
+        for (size_t k = 0; k < 32; k++) {
+            here += (double)(frames[i * 32 + k] * points[i * 32 + k]) / 8;
+            there += (double)(frames[i * 32 + k] * points[(i + 8) * 32 + k]) / 8;
+        }
+    CHECK(here > 0.5 && here > there + 0.3);
+    cache_close(c);
+    infer_model_close(m);
+}
+
+TEST(a_refiner_is_trained_on_it) {
+    for (int kind = 0; kind < 3; kind++) {
+        infer_train_options o = small(2);
+        infer_train_state s;
+        infer_trainer *t;
+        o.steps = 40;
+        o.contrastive = kind > 0;
+        o.noise = kind == 2 ? INFER_NOISE_OWN : INFER_NOISE_PUBLISHED;
+        o.own_dropout = kind == 2 ? 0.2 : 0;
+        o.jitter_least = (infer_length){5, true};
+        o.jitter_most = (infer_length){60, true};
+        o.shift = (infer_length){100, true};
+        o.heldout = 0.2;
+        o.every = 20;
+        o.negatives = kind ? 32 : 0;
+        REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+        REQUIRE(infer_trainer_step(t) == INFER_OK);
+        infer_trainer_state(t, &s);
+        double begin = s.loss;
+        REQUIRE(run(t) == INFER_OK);
+        infer_trainer_state(t, &s);
+        CHECK(s.loss < 0.8 * begin);
+        CHECK(isfinite(s.initial_m) && isfinite(s.heldout_m));
+        REQUIRE(infer_trainer_write(t, out, false, true) == INFER_OK);
+        infer_trainer_close(t);
+        CHECK(infer_model_verify(ctx, out) == INFER_OK);
+    }
+}
+
+static const float *tensor_of(struct weights *w, const char *name, uint64_t *count) {
+    const struct weights_tensor *t = weights_find(w, name);
+    *count = t ? t->count : 0;
+    return t ? weights_f32(t) : NULL;
+}
+
+/* Phase II changes GeoRefiner and nothing else. */
+TEST(what_is_frozen_stays) {
+    struct weights *a, *b;
+    char path[160];
+    infer_train_options o = small(2);
+    REQUIRE(train(ctx, &o, out, NULL) == INFER_OK);
+    snprintf(path, sizeof path, "%s/heads.safetensors", first);
+    REQUIRE(weights_open(ctx, path, &a) == INFER_OK);
+    snprintf(path, sizeof path, "%s/heads.safetensors", out);
+    REQUIRE(weights_open(ctx, path, &b) == INFER_OK);
+    CHECK(weights_count(b) > weights_count(a));
+    for (size_t i = 0; i < weights_count(a); i++) {
+        uint64_t n, m;
+        const char *name = weights_at(a, i)->name;
+        const float *x = tensor_of(a, name, &n), *y = tensor_of(b, name, &m);
+        CHECK(x && y && n == m && !memcmp(x, y, n * sizeof *x));
+    }
+    weights_close(a);
+    weights_close(b);
+    for (int i = 0; i < 2; i++) {
+        char one[160], other[160];
+        snprintf(one, sizeof one, "%s/%s.safetensors", base, i ? "clip" : "dinov2");
+        snprintf(other, sizeof other, "%s/%s.safetensors", out, i ? "clip" : "dinov2");
+        CHECK(same_files(one, other));
+    }
+}
+
+TEST(frame_wise_heads_are_models_too) {
+    infer_train_options o = small(1);
+    infer_model *m;
+    float features[2 * DIM] = {1}, both[64], alone[32];
+    o.frame_wise = true;
+    o.layers = o.heads = o.ff = 0;
+    features[DIM + 3] = 1;
+    REQUIRE(train(ctx, &o, out, NULL) == INFER_OK);
+    REQUIRE(infer_model_load(ctx, out, INFER_PART_FRAMES, &m) == INFER_OK);
+    CHECK(infer_model_describe(m)->max_frames == 0);
+    REQUIRE(infer_frames_embed(m, features, 2, both) == INFER_OK);
+    REQUIRE(infer_frames_embed(m, features + DIM, 1, alone) == INFER_OK);
+    for (int i = 0; i < 32; i++) CHECK_NEAR(both[32 + i], alone[i], 1e-6);
+    infer_model_close(m);
+}
+
+/* ------------------------------------------------------------ the same weights */
+
+/* Interrupted after each kind of step, saved, and gone on with in another trainer. */
+TEST(resuming_gives_the_same_bits) {
+    char whole[128], parts[128];
+    snprintf(whole, sizeof whole, "%s/whole", scratch);
+    snprintf(parts, sizeof parts, "%s/parts", scratch);
+    for (int phase = 1; phase <= 2; phase++) {
+        infer_train_options o = small(phase);
+        infer_train_state a, b;
+        o.heldout = 0.2;
+        o.every = 5;
+        o.negatives = phase == 1 ? 16 : 0;
+        REQUIRE(train(ctx, &o, whole, &a) == INFER_OK);
+        unlink(state);
+        for (int stop = 1; stop < 12; stop += 3) {
+            infer_trainer *t;
+            char *changed;
+            REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+            if (stop > 1) REQUIRE(infer_trainer_resume(t, state, &changed) == INFER_OK);
+            for (int i = 0; i < (stop == 1 ? 1 : 3); i++) CHECK(infer_trainer_step(t) == INFER_OK);
+            REQUIRE(infer_trainer_save(t, state) == INFER_OK);
+            infer_trainer_step(t); /* is lost */
+            infer_trainer_close(t);
+        }
+        infer_trainer *t;
+        char *changed;
+        REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+        REQUIRE(infer_trainer_resume(t, state, &changed) == INFER_OK);
+        CHECK(!changed);
+        REQUIRE(run(t) == INFER_OK);
+        infer_trainer_state(t, &b);
+        REQUIRE(infer_trainer_write(t, parts, false, true) == INFER_OK);
+        infer_trainer_close(t);
+        CHECK(same_heads(whole, parts));
+        CHECK(a.loss == b.loss && a.best_m == b.best_m && a.best_step == b.best_step);
+    }
+}
+
+TEST(threads_do_not_matter) {
+    char one[128], three[128];
+    snprintf(one, sizeof one, "%s/one", scratch);
+    snprintf(three, sizeof three, "%s/three", scratch);
+    for (int phase = 1; phase <= 2; phase++) {
+        infer_train_options o = small(phase);
+        o.noise = INFER_NOISE_OWN;
+        o.micro = phase == 1 ? 5 : 0;
+        for (int i = 0; i < 2; i++) {
+            infer *c;
+            const infer_options threads = {.threads = i ? 3 : 1};
+            REQUIRE(infer_open(&threads, &c) == INFER_OK);
+            CHECK(train(c, &o, i ? three : one, NULL) == INFER_OK);
+            infer_close(c);
+        }
+        CHECK(same_heads(one, three));
+        o.seed = 1;
+        REQUIRE(train(ctx, &o, three, NULL) == INFER_OK);
+        CHECK(!same_heads(one, three));
+    }
+}
+
+/* ---------------------------------------------------------------------- trouble */
+
+/* A good state, then a rate that ends in no number (as large weights, or as infinite ones): the
+ * good state stays, and a better rate goes on from it. */
+TEST(a_rate_beyond_reason_keeps_the_last_good_state) {
+    static const double rates[] = {1e13, 3e38};
+    infer_train_options o = small(1);
+    infer_trainer *t;
+    infer_train_state s;
+    char *changed;
+    o.warmup = 0;
+    o.steps = 50;
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    for (int i = 0; i < 3; i++) REQUIRE(infer_trainer_step(t) == INFER_OK);
+    REQUIRE(infer_trainer_save(t, state) == INFER_OK);
+    infer_trainer_close(t);
+    for (int i = 0; i < 2; i++) {
+        int status;
+        o.rate = rates[i];
+        REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+        CHECK(infer_trainer_resume(t, state, &changed) == INFER_OK);
+        CHECK_TEXT(changed, "--lr");
+        free(changed);
+        while ((status = infer_trainer_step(t)) == INFER_OK) {
+        }
+        CHECK(status == INFER_EVALUE);
+        CHECK(strstr(infer_message(ctx), "is not a finite number at rate"));
+        CHECK(infer_trainer_save(t, state) == INFER_EVALUE);
+        CHECK(infer_trainer_resume(t, state, &changed) == INFER_OK);
+        free(changed);
+        infer_trainer_state(t, &s);
+        CHECK(s.step == 3);
+        CHECK(infer_trainer_save(t, state) == INFER_OK);
+        infer_trainer_close(t);
+    }
+}
+
+TEST(other_trainings_are_refused) {
+    infer_train_options o = small(1);
+    infer_trainer *t;
+    char *changed;
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    REQUIRE(infer_trainer_step(t) == INFER_OK && infer_trainer_save(t, state) == INFER_OK);
+    infer_trainer_close(t);
+    const char *const names[] = {"seed", "batch", "dropout", "sigma", "dim", "validate"};
+    for (int i = 0; i < 6; i++) {
+        char expected[64];
+        infer_train_options p = o;
+        p.seed = i == 0;
+        if (i == 1) p.batch = 11;
+        if (i == 2) p.dropout = 0.2;
+        if (i == 3) p.sigma[1] = 16384;
+        if (i == 4) p.dim = 40;
+        if (i == 5) p.heldout = 0.1;
+        REQUIRE(infer_trainer_open(ctx, &p, &t) == INFER_OK);
+        CHECK(infer_trainer_resume(t, state, &changed) == INFER_EVALUE);
+        snprintf(expected, sizeof expected, "its %s differs", names[i]);
+        CHECK(strstr(infer_message(ctx), expected));
+        infer_trainer_close(t);
+    }
+}
+
+/* Every bit that counts; the trainer is as it was. */
+TEST(damaged_states_are_refused) {
+    static char bytes[1 << 22];
+    infer_train_options o = small(1);
+    infer_trainer *t;
+    infer_train_state s;
+    char *changed, bad[128];
+    const uint32_t nan = 0x7fc00000;
+    snprintf(bad, sizeof bad, "%s/bad", scratch);
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    REQUIRE(infer_trainer_step(t) == INFER_OK && infer_trainer_save(t, state) == INFER_OK);
+    FILE *f = fopen(state, "r");
+    size_t n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+    REQUIRE(n > 4096 && n < sizeof bytes);
+    fclose(f);
+    for (int i = 0; i < 12; i++) {
+        size_t length = i < 10 ? n * (size_t)i / 10 : n;
+        f = fopen(bad, "w");
+        REQUIRE(f);
+        if (i == 10) memcpy(bytes + n / 2 / 4 * 4, &nan, 4);
+        if (i == 11) memcpy(memmem(bytes, n, "vidtag-training", 15), "vidtag-trainer!", 15);
+        CHECK(fwrite(bytes, 1, length, f) == length);
+        fclose(f);
+        CHECK(infer_trainer_resume(t, bad, &changed) != INFER_OK);
+        CHECK(!changed);
+    }
+    CHECK(infer_trainer_resume(t, FIXTURES "/golden.safetensors", &changed) == INFER_EFORMAT);
+    infer_trainer_state(t, &s);
+    CHECK(s.step == 1);
+    CHECK(infer_trainer_step(t) == INFER_OK);
+    infer_trainer_close(t);
+}
+
+/* The old state stays, whole, and there is nothing beside it. */
+TEST(a_full_disk_loses_nothing) {
+    infer_train_options o = small(1);
+    infer_trainer *t;
+    char *changed, temporary[128];
+    struct rlimit before, limit;
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    REQUIRE(infer_trainer_step(t) == INFER_OK && infer_trainer_save(t, state) == INFER_OK);
+    REQUIRE(infer_trainer_step(t) == INFER_OK);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before);
+    limit = before;
+    limit.rlim_cur = 20000;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    CHECK(infer_trainer_save(t, state) == INFER_EIO);
+    CHECK(strstr(infer_message(ctx), state) && strstr(infer_message(ctx), "File too large"));
+    CHECK(!strstr(infer_message(ctx), ".tmp"));
+    char copy[160];
+    snprintf(copy, sizeof copy, "%s/none", scratch);
+    CHECK(infer_trainer_write(t, copy, false, false) == INFER_EIO);
+    CHECK(access(copy, F_OK) != 0);
+    setrlimit(RLIMIT_FSIZE, &before);
+    snprintf(temporary, sizeof temporary, "%s.tmp", state);
+    CHECK(access(temporary, F_OK) != 0);
+    CHECK(infer_trainer_resume(t, state, &changed) == INFER_OK);
+    CHECK(infer_trainer_write(t, copy, false, false) == INFER_OK);
+    infer_trainer_close(t);
+}
+
+TEST(what_does_not_fit_is_named) {
+    static const struct {
+        const char *message;
+        int status;
+    } bad[] = {{"give a number of steps or of epochs", INFER_EUSAGE},
+               {"is backbones alone; train its heads by phase 1 first", INFER_EMODEL},
+               {"has no heads to go on from", INFER_EMODEL},
+               {"9 frames a source, but TempGeo has positions for 8", INFER_EUSAGE},
+               {"takes no negatives", INFER_EUSAGE},
+               {"5 heads do not divide its width 128", INFER_EFORMAT},
+               {"sizes are the model's own", INFER_EUSAGE},
+               {"nothing to stop by", INFER_EUSAGE},
+               {"has positions for 8", INFER_EUSAGE}};
+    for (int i = 0; i < 9; i++) {
+        infer_train_options o = small(i == 1 || i == 4 || i == 8 ? 2 : 1);
+        infer_trainer *t;
+        if (i == 0) o.epochs = 3;
+        if (i == 1) o.model = base;
+        if (i == 2) o.go_on = true;
+        if (i == 3) o.frames = 9, o.max_frames = 8;
+        if (i == 4) o.negatives = 5;
+        if (i == 5) o.heads = 5;
+        if (i == 6) o.model = first, o.go_on = true;
+        if (i == 7) o.patience = 3;
+        if (i == 8) o.frames = 9;
+        CHECK(infer_trainer_open(ctx, &o, &t) == bad[i].status);
+        CHECK(!t && strstr(infer_message(ctx), bad[i].message));
+    }
+}
+
+TEST(it_stops_early_and_keeps_the_best) {
+    infer_train_options o = small(1);
+    infer_train_state s;
+    o.steps = 60;
+    o.rate = 1e-9; /* nothing improves */
+    o.heldout = 0.2;
+    o.every = 2;
+    o.patience = 3;
+    REQUIRE(train(ctx, &o, NULL, &s) == INFER_OK);
+    CHECK(s.stopped && s.step < 60 && s.step - s.best_step == 6);
+}
+
+/* A model's own encoder as the beginning of another one's branches. */
+TEST(location_branches_begin_with_released_ones) {
+    char heads[160];
+    infer_train_options o = small(1);
+    infer_trainer *t;
+    struct weights *w;
+    uint64_t n;
+    snprintf(heads, sizeof heads, "%s/heads.safetensors", first);
+    o.location = heads;
+    o.dim = o.location_hidden = o.frequencies = 0;
+    o.branches = 3;
+    o.sigma[0] = 512;
+    o.sigma[1] = 8192;
+    o.sigma[2] = 32768;
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    REQUIRE(weights_open(ctx, heads, &w) == INFER_OK);
+    static const int from[] = {0, 1, 1};
+    static const float scale[] = {0.5f, 1, 4};
+    for (int i = 0; i < 3; i++) {
+        char name[96], source[96];
+        for (int part = 0; part < 2; part++) {
+            static const char *const parts[] = {"capsule.0.b", "capsule.3.weight"};
+            snprintf(name, sizeof name, "location_encoder.LocEnc%d.%s", i, parts[part]);
+            snprintf(source, sizeof source, "location_encoder.LocEnc%d.%s", from[i], parts[part]);
+            const float *x = tensor_of(w, source, &n);
+            const struct learn_tensor *tensor = learn_find(t->learner, CATALOG_HEADS, name);
+            REQUIRE(x && tensor && tensor->entry->count == n);
+            const float *y = learn_arena(t->learner)->value + tensor->offset;
+            for (uint64_t k = 0; k < n; k++) CHECK(y[k] == (part ? x[k] : scale[i] * x[k]));
+        }
+    }
+    weights_close(w);
+    CHECK(infer_trainer_step(t) == INFER_OK);
+    infer_trainer_close(t);
+    o.frequencies = 7;
+    CHECK(infer_trainer_open(ctx, &o, &t) == INFER_EUSAGE);
+    CHECK(strstr(infer_message(ctx), "capsule.0.b has 24 rows, but 7 are asked for"));
+}
+
+int main(void) {
+    snprintf(scratch, sizeof scratch, "/tmp/vt-trainer-%d", (int)getpid());
+    snprintf(base, sizeof base, "%s/base", scratch);
+    snprintf(cache, sizeof cache, "%s/cache", scratch);
+    snprintf(state, sizeof state, "%s/state", scratch);
+    snprintf(first, sizeof first, "%s/first", scratch);
+    snprintf(out, sizeof out, "%s/out", scratch);
+    char command[96];
+    snprintf(command, sizeof command, "mkdir '%s'", scratch);
+    if (system(command) || infer_open(NULL, &ctx) != INFER_OK || !prepare()) return 1;
+    RUN(it_learns_places);
+    RUN(what_was_written_retrieves);
+    RUN(a_refiner_is_trained_on_it);
+    RUN(what_is_frozen_stays);
+    RUN(frame_wise_heads_are_models_too);
+    RUN(resuming_gives_the_same_bits);
+    RUN(threads_do_not_matter);
+    RUN(a_rate_beyond_reason_keeps_the_last_good_state);
+    RUN(other_trainings_are_refused);
+    RUN(damaged_states_are_refused);
+    RUN(a_full_disk_loses_nothing);
+    RUN(what_does_not_fit_is_named);
+    RUN(it_stops_early_and_keeps_the_best);
+    RUN(location_branches_begin_with_released_ones);
+    snprintf(command, sizeof command, "rm -rf '%s'", scratch);
+    if (system(command)) return 1;
+    infer_close(ctx);
+    return test_finish();
+}

@@ -1,0 +1,17 @@
+# Where a file cannot grow, the run ends with an error and its state; later it goes on, and the result is the same.
+. "$root/tests/vt-train/setup"
+vt-train --cache c drives
+train() { status vt-train --phase 1 --steps 10 "${small[@]}" -o m "$@" c; }
+vt-train --phase 1 --steps 10 "${small[@]}" -o whole c
+(
+    trap '' XFSZ
+    ulimit -f 60
+    status vt-train --cache too-large drives
+    train 2>&1
+)
+ls
+status vt-train --phase 1 --steps 10 "${small[@]}" -o /proc/m c 2>&1 | head -n 1
+train --log /dev/full --state s
+train --state s
+ls
+cmp m/heads.safetensors whole/heads.safetensors
