@@ -366,6 +366,49 @@ TEST(vector_kernels_agree_with_plain) {
     }
 }
 
+/* Both decoder layers' three branches end in a bias of their own power of two and nothing else, and
+ * half of it is dropped: each number of the result says in binary which masks kept it. */
+static void only_biases(struct learner *learner) {
+    static const char *const ends[3] = {"self_attn.out_proj", "multihead_attn.out_proj", "linear2"};
+    const struct learn_arena *a = learn_arena(learner);
+    memset(a->value, 0, a->count * sizeof *a->value);
+    for (int k = 0; k < 6; k++) {
+        char name[96];
+        snprintf(name, sizeof name, "georefiner.decoder.layers.%d.%s.bias", k / 3, ends[k % 3]);
+        const struct learn_tensor *t = learn_find(learner, CATALOG_HEADS, name);
+        for (size_t i = 0; i < OUT; i++) a->value[t->offset + i] = (float)(1 << k);
+    }
+}
+
+static double agreement(const int *a, int bit_a, const int *b, int bit_b, size_t n) {
+    size_t same = 0;
+    for (size_t i = 0; i < n; i++) same += (a[i] >> bit_a & 1) == (b[i] >> bit_b & 1);
+    return (double)same / (double)n;
+}
+
+TEST(masks_are_unlike) {
+    enum { N = ROWS * OUT };
+    static float frames[N], gps[N], out[N];
+    static int kept[N];
+    const struct learn_dropout half = {.p = 0.5F, .seed = 3, .step = 9};
+    infer *ctx;
+    struct learner *learner;
+    REQUIRE(learner_open(INFER_KERNELS_AUTO, 1, PHASE2, PHASE2, &ctx, &learner));
+    only_biases(learner);
+    for (size_t i = 0; i < ROWS; i++) gps[i * OUT] = 1e5F; /* gives the scale that is lost */
+    CHECK(learn_refiner_forward(learner, frames, gps, VIDEOS, FRAMES, 0, &half, out) == INFER_OK);
+    for (size_t i = 0; i < N; i++)
+        kept[i] = i % OUT ? (int)lround((double)(out[i] / out[i - i % OUT]) * 1e5 / 2) : 0;
+    const double chance = 6 * 0.5 / sqrt(N); /* six deviations */
+    for (int k = 0; k < 6; k++) {
+        for (int l = 0; l < k; l++) CHECK_NEAR(agreement(kept, k, kept, l, N), 0.5, chance + 0.02);
+        CHECK_NEAR(agreement(kept, k, kept + OUT, k, N - OUT), 0.5, chance + 0.02); /* next row */
+        CHECK_NEAR(agreement(kept, k, kept + FRAMES * OUT, k, N - FRAMES * OUT), 0.5,
+                   2 * chance + 0.02); /* next video */
+    }
+    learner_close(ctx, learner);
+}
+
 /* ------------------------------------------------------------------- losses */
 enum { A = 37, B = 45, WIDE = 6 };
 
@@ -571,6 +614,7 @@ int main(void) {
     RUN(backbones_forward);
     RUN(threads_change_no_bit);
     RUN(masks);
+    RUN(masks_are_unlike);
     RUN(vector_kernels_agree_with_plain);
     free(plain_gradients);
     RUN(contrast_in_blocks);
