@@ -1,5 +1,7 @@
 /* train.h - training: the heads of a model on cached features, as published and otherwise.
  *
+ * Phase 0 trains small backbones from nothing, by place matching: of two views of a place, under
+ * other light and traffic, each is to be nearer to the other than to any other place (InfoNCE).
  * Phase I trains TempGeo, the MLP, the location encoder and the logit scale; phase II GeoRefiner
  * (VidTAG section 3, supplement A and B). A trainer takes one step at a time, so that its caller
  * decides when to save, to report and to stop. The same options, data and seed give the same
@@ -29,8 +31,9 @@ typedef struct infer_length {
 } infer_length;
 
 typedef struct infer_train_options {
-    int phase; /* 1 or 2 */
-    /* Data: caches (cache.h), and what messages call them (NULL: the paths). */
+    int phase; /* 0, 1 or 2 */
+    /* Data: caches (cache.h), and what messages call them (NULL: the paths). Phase 0: safetensors
+     * files with `pictures` U8 [n][2][height][width][3], two views of each place. */
     const char *const *caches, *const *cache_names;
     size_t cache_count;
     /* The model whose backbones made the features; phase II also takes its trained heads. What is
@@ -49,6 +52,11 @@ typedef struct infer_train_options {
     int location_hidden, frequencies;
     double sigma[INFER_TRAIN_BRANCHES_MAX];
     int branches;
+
+    /* Phase 0: pixels a side of a picture and of a patch, and of both backbones: width, layers,
+     * CLIP's projection; `heads` and `ff` too. The temperature of the loss. */
+    int picture, patch, width, depth, projection;
+    double temperature;
 
     /* The course. */
     uint64_t steps, epochs; /* one of them is 0 */
@@ -96,7 +104,7 @@ typedef struct infer_train_state {
     uint64_t frames;
     double loss, rate, norm; /* of the last step; the norm before clipping */
     double scale;            /* exp(logit scale) */
-    double hits;             /* phase I: the share of frames whose own place is the nearest */
+    double hits;             /* the share of frames whose own place is the nearest; not phase II */
     double heldout_m;        /* median error at the last look, metres; NaN: none yet */
     double initial_m;        /* phase II: without GeoRefiner */
     double best_m;           /* the least so far */

@@ -58,6 +58,14 @@ static void noise(struct text *text, const infer_train_options *o) {
     line(text, "\n");
 }
 
+static void views(struct text *text, const infer_train_options *o) {
+    line(text, "picture=%d\npatch=%d\nwidth=%d\ndepth=%d\n", o->picture, o->patch, o->width,
+         o->depth);
+    line(text, "heads=%d\nff=%d\nprojection=%d\n", o->heads, o->ff, o->projection);
+    line(text, "batch=%zu\nmicro-batch=%zu\n", o->batch, o->micro);
+    line(text, "temperature=%.17g\n", o->temperature);
+}
+
 void train_settings_fixed(const infer_trainer *t, char *out, size_t size) {
     const infer_train_options *o = &t->o;
     struct text text = {out, out + size};
@@ -65,8 +73,13 @@ void train_settings_fixed(const infer_trainer *t, char *out, size_t size) {
     if (o->points) points = XXH3_64bits(o->points, o->point_count * 2 * sizeof *o->points);
     line(&text, "phase=%d\n", o->phase);
     line(&text, "model=%s %d\n", t->base.model_id, o->go_on);
-    line(&text, "data=%016" PRIx64 "\n", dataset_digest(&t->data));
+    line(&text, "data=%016" PRIx64 "\n",
+         o->phase ? dataset_digest(&t->data) : trainer_views_digest(t));
     line(&text, "seed=%" PRIu64 "\n", o->seed);
+    if (!o->phase) {
+        views(&text, o);
+        return;
+    }
     sizes(&text, t);
     line(&text, "location=%s\n", o->location ? o->location : "");
     line(&text, "batch=%zu\nframes=%zu\nmicro-batch=%zu\n", o->batch, o->frames, o->micro);

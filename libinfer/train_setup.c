@@ -12,10 +12,15 @@
 void infer_train_defaults(int phase, infer_train_options *o) {
     bool first = phase == 1;
     *o = (infer_train_options){.phase = phase,
+                               .temperature = 0.07,
                                .batch = 128,
                                .frames = 16,
-                               .rate = first ? 5e-5 : 1e-4,
-                               .decay = first ? 0.99 : 0.95,
+                               .rate = !phase  ? 1e-3
+                                       : first ? 5e-5
+                                               : 1e-4,
+                               .decay = !phase  ? 1
+                                        : first ? 0.99
+                                                : 0.95,
                                .warmup = first ? 1000 : 0,
                                .dropout = 0.1,
                                .collapse = 0.1,
@@ -43,6 +48,7 @@ static int check_course(infer_trainer *t) {
         return refuse(t, "the share to hold out must be at least 0 and below 1");
     if (!(o->heldout > 0) && (o->patience || o->every))
         return refuse(t, "without held-out sources there is nothing to stop by");
+    if (!o->phase && !(o->temperature > 0)) return refuse(t, "the temperature must be above 0");
     if (o->phase == 2 && o->negatives && !o->contrastive)
         return refuse(t, "the published loss of phase II takes no negatives");
     return INFER_OK;
@@ -157,6 +163,7 @@ static int check_frames(infer_trainer *t) {
 int trainer_configure(infer_trainer *t) {
     infer_train_options *o = &t->o;
     INFER_TRY(check_course(t));
+    if (!o->phase) return trainer_views_configure(t);
     INFER_TRY(check_base(t));
     t->config = t->base;
     snprintf(t->config.files[CATALOG_HEADS], sizeof t->config.files[0], "heads.safetensors");
@@ -194,6 +201,12 @@ static int copy_weights(infer_trainer *t, unsigned modules, unsigned parts) {
 int trainer_make_learner(infer_trainer *t) {
     const infer_train_options *o = &t->o;
     bool first = o->phase == 1;
+    if (!o->phase) {
+        const unsigned both = BIT(CLIP) | BIT(DINOV2);
+        INFER_TRY(learn_open(t->ctx, &t->config, both, both, &t->learner));
+        learn_init(t->learner, both, NULL, o->seed);
+        return INFER_OK;
+    }
     unsigned frozen = first ? 0 : HEADS, trained = first ? HEADS : BIT(REFINER);
     unsigned parts = INFER_PART_FRAMES | INFER_PART_LOCATION;
     INFER_TRY(learn_open(t->ctx, &t->config, frozen | trained, trained, &t->learner));

@@ -115,9 +115,10 @@ done:
 }
 
 static int write_file(const struct output *o, enum catalog_file file) {
+    if (!*o->config.files[file]) return INFER_OK;
     infer *ctx = o->t->ctx;
     char *to = folder_file(o->folder.temporary, o->config.files[file]);
-    char *from = folder_file(o->t->o.model, o->t->base.files[file]);
+    char *from = folder_file(o->t->o.model ? o->t->o.model : "", o->t->base.files[file]);
     int status = to && from ? INFER_OK : infer_fail_memory(ctx, 4096);
     if (status == INFER_OK)
         status = is_learned(o, file) ? write_learned(o, file, to) : copy_file(ctx, from, to);
@@ -131,6 +132,7 @@ static int compute_ids(struct output *o) {
     infer *ctx = o->t->ctx;
     int status = INFER_OK;
     for (int i = 0; i < CATALOG_FILES && status == INFER_OK; i++) {
+        if (!*o->config.files[i]) continue;
         char *path = folder_file(o->folder.temporary, o->config.files[i]);
         status = path ? weights_open(ctx, path, &files[i]) : infer_fail_memory(ctx, 4096);
         free(path);
@@ -138,7 +140,7 @@ static int compute_ids(struct output *o) {
     if (status == INFER_OK) status = identity_compute(ctx, &o->catalog, files, &o->config);
     for (int i = 0; i < CATALOG_FILES; i++) weights_close(files[i]);
     if (status != INFER_OK) return status;
-    if (!strcmp(o->config.backbone_id, o->t->base.backbone_id)) return INFER_OK;
+    if (!o->t->o.phase || !strcmp(o->config.backbone_id, o->t->base.backbone_id)) return INFER_OK;
     return infer_fail(ctx, INFER_EFORMAT,
                       "%s: its backbones are not those that its config.json names; they were "
                       "changed",

@@ -22,6 +22,7 @@ static int load_base(infer_trainer *t) {
 
 static int open_data(infer_trainer *t) {
     const infer_train_options *o = &t->o;
+    if (!o->phase) return trainer_views_open(t);
     const struct dataset_rules rules = {.backbone = t->base.backbone_id,
                                         .model = o->model,
                                         .dim =
@@ -48,9 +49,9 @@ static void plan_course(infer_trainer *t) {
     if (o->heldout > 0 && !o->every) o->every = epoch > 100 ? epoch : 100;
     t->s = (infer_train_state){.steps = steps,
                                .epoch_steps = epoch,
-                               .sources = t->data.train,
+                               .sources = o->phase ? t->data.train : t->sampler.n,
                                .heldout = t->data.heldout,
-                               .shorter = dataset_shorter(&t->data, o->frames),
+                               .shorter = o->phase ? dataset_shorter(&t->data, o->frames) : 0,
                                .frames = t->data.frames,
                                .heldout_m = NAN,
                                .initial_m = NAN,
@@ -58,6 +59,7 @@ static void plan_course(infer_trainer *t) {
 }
 
 static int make_rows(infer_trainer *t) {
+    if (!t->o.phase) return INFER_OK;
     const size_t n = t->rows = t->sampler.batch * t->o.frames, dim = trainer_dim(t);
     t->index = calloc(n, sizeof *t->index);
     t->found = calloc(n, sizeof *t->found);
@@ -77,6 +79,7 @@ static int make_rows(infer_trainer *t) {
 /* Where frames are looked up at all; frozen points are embedded once. */
 static int make_points(infer_trainer *t) {
     const infer_train_options *o = &t->o;
+    if (!o->phase) return INFER_OK;
     bool own = o->phase == 2 && o->noise == INFER_NOISE_OWN;
     if (!own && !o->negatives && !(o->heldout > 0)) return INFER_OK;
     INFER_TRY(trainer_choose_points(t));
@@ -94,7 +97,7 @@ int infer_trainer_open(infer *ctx, const infer_train_options *options, infer_tra
     if (!t) return infer_fail_memory(ctx, sizeof *t);
     t->ctx = ctx;
     t->o = *options;
-    INFER_GO(load_base(t));
+    if (t->o.phase) INFER_GO(load_base(t));
     INFER_GO(trainer_configure(t));
     INFER_GO(open_data(t));
     plan_course(t);
@@ -115,6 +118,7 @@ void infer_trainer_close(infer_trainer *t) {
                      t->errors, t->negatives,  t->negative_rows, t->best};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     learn_close(t->learner);
+    trainer_views_close(t);
     sampler_close(&t->sampler);
     dataset_close(&t->data);
     free(t);
@@ -123,6 +127,7 @@ void infer_trainer_close(infer_trainer *t) {
 /* ---------------------------------------------------------------------- steps */
 
 static int gather(infer_trainer *t) {
+    if (!t->o.phase) return INFER_OK;
     const size_t T = t->o.frames;
     const size_t *sources = sampler_step(&t->sampler, t->s.step);
     struct random_stream r;
@@ -220,7 +225,9 @@ static int check_step(infer_trainer *t) {
 }
 
 static int learn(infer_trainer *t) {
-    INFER_TRY(t->o.phase == 1 ? first_phase(t) : second_phase(t));
+    INFER_TRY(!t->o.phase       ? trainer_views_learn(t)
+              : t->o.phase == 1 ? first_phase(t)
+                                : second_phase(t));
     t->s.norm = learn_gradient_norm(t->learner);
     return check_step(t);
 }
@@ -256,5 +263,6 @@ void infer_trainer_state(const infer_trainer *t, infer_train_state *state) {
     const struct learn_tensor *scale = learn_find(t->learner, CATALOG_HEADS, "logit_scale");
     *state = t->s;
     state->epoch = t->s.step / t->s.epoch_steps;
-    state->scale = exp((double)learn_arena(t->learner)->value[scale->offset]);
+    state->scale =
+        scale ? exp((double)learn_arena(t->learner)->value[scale->offset]) : 1 / t->o.temperature;
 }

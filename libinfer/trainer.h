@@ -8,6 +8,7 @@
 #include "sampler.h"
 #include "schedule.h"
 #include "train.h"
+#include "weights.h"
 
 struct infer_trainer {
     infer *ctx;
@@ -21,6 +22,8 @@ struct infer_trainer {
     struct noise noise;
     infer_train_state s;
     uint64_t bad_looks; /* in a row, without improvement */
+
+    struct views *views; /* phase 0's pictures */
 
     /* Places that frames are looked up among: `own` given or drawn, then the held-out frames'. */
     double *points; /* [point_count][2] */
@@ -48,6 +51,13 @@ static inline size_t trainer_dim(const infer_trainer *t) {
 /* trainer.c: what the next step's loss and gradient would be; INFER_EVALUE if they are not finite.
  */
 int trainer_probe(infer_trainer *t);
+
+/* train_views.c: phase 0. */
+int trainer_views_configure(infer_trainer *t);
+int trainer_views_open(infer_trainer *t);
+void trainer_views_close(infer_trainer *t);
+int trainer_views_learn(infer_trainer *t); /* one step's loss and gradients */
+uint64_t trainer_views_digest(const infer_trainer *t);
 
 /* train_setup.c: sizes, weights to begin with. */
 int trainer_configure(infer_trainer *t);

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_OPTIONS 64
+#define MAX_OPTIONS 96
 
 enum { KEY_HELP = 1000, KEY_VERSION, KEY_OVERWRITE, KEY_THREADS, KEY_PROGRESS };
 

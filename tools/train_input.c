@@ -179,7 +179,9 @@ bool train_input(struct train *t) {
         return out_of_memory(t);
     }
     for (size_t i = 0; i < all; i++) {
-        if (strcmp(t->c.argv[i], "-") && infer_cache_looks_like(t->c.argv[i]))
+        if (!t->o.phase && !t->cache)
+            add_path(t, t->c.argv[i], t->c.argv[i]);
+        else if (strcmp(t->c.argv[i], "-") && infer_cache_looks_like(t->c.argv[i]))
             add_path(t, t->c.argv[i], t->c.argv[i]);
         else
             list[streams++] = t->c.argv[i];

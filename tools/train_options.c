@@ -29,6 +29,9 @@ enum {
     KEY_NUMBER /* and those behind it: the table of numbers below */
 };
 
+/* Phases in which an option has an effect. */
+enum { VIEWS = 1, FIRST = 2, SECOND = 4, HEADS = FIRST | SECOND, EVERY = VIEWS | HEADS, CACHE = 8 };
+
 /* A number in infer_train_options: where, of what type, from what to what. */
 enum type { INT, SIZE, UINT64, DOUBLE };
 struct number {
@@ -36,56 +39,72 @@ struct number {
     enum type type;
     size_t offset;
     double least, most;
-    int phase; /* in which alone it has an effect; 0: both */
+    unsigned phases; /* in which it has an effect; bits 1, 2, 4 for phase 0, 1, 2 */
 };
 
 #define AT(member) offsetof(infer_train_options, member)
 #define NUMBERS(X)                                                                                 \
-    X("seed", "N", "of all random numbers (default: 0)", UINT64, seed, 0, 9e15, 0)                 \
-    X("steps", "N", "train for N steps", UINT64, steps, 1, 1e12, 0)                                \
-    X("epochs", "N", "or for N times through all sources", UINT64, epochs, 1, 1e9, 0)              \
-    X("batch", "N", "sources a step (default: 128)", SIZE, batch, 1, 65536, 0)                     \
-    X("frames", "N", "frames of each source a step (default: 16)", SIZE, frames, 1, 4096, 0)       \
-    X("micro-batch", "N", "sources in memory at once (default: all)", SIZE, micro, 1, 65536, 0)    \
-    X("lr", "RATE", "learning rate (default: 5e-5; phase 2: 1e-4)", DOUBLE, rate, 1e-12, 1e30, 0)  \
-    X("decay", "F", "times F an epoch (default: 0.99; phase 2: 0.95)", DOUBLE, decay, 1e-6, 1, 0)  \
-    X("warmup", "N", "steps of growing rate (default: 1000; phase 2: 0)", UINT64, warmup, 0, 1e12, \
-      0)                                                                                           \
-    X("clip-norm", "F", "scale a larger gradient down to this norm", DOUBLE, clip, 1e-9, 1e9, 0)   \
-    X("dropout", "P", "while training (default: 0.1)", DOUBLE, dropout, 0, 0.99, 0)                \
+    X("seed", "N", "of all random numbers (default: 0)", UINT64, seed, 0, 9e15, EVERY)             \
+    X("steps", "N", "train for N steps", UINT64, steps, 1, 1e12, EVERY)                            \
+    X("epochs", "N", "or for N times through all sources", UINT64, epochs, 1, 1e9, EVERY)          \
+    X("batch", "N", "sources a step (default: 128)", SIZE, batch, 1, 65536, EVERY)                 \
+    X("frames", "N", "frames of each source a step (default: 16)", SIZE, frames, 1, 4096, HEADS)   \
+    X("micro-batch", "N", "sources in memory at once (default: all)", SIZE, micro, 1, 65536,       \
+      EVERY)                                                                                       \
+    X("lr", "RATE", "learning rate (default: 5e-5; phase 2: 1e-4; 0: 1e-3)", DOUBLE, rate, 1e-12,  \
+      1e30, EVERY)                                                                                 \
+    X("decay", "F", "times F an epoch (default: 0.99; phase 2: 0.95; 0: 1)", DOUBLE, decay, 1e-6,  \
+      1, EVERY)                                                                                    \
+    X("warmup", "N", "steps of growing rate (default: 1000; phases 0, 2: 0)", UINT64, warmup, 0,   \
+      1e12, EVERY)                                                                                 \
+    X("clip-norm", "F", "scale a larger gradient down to this norm", DOUBLE, clip, 1e-9, 1e9,      \
+      EVERY)                                                                                       \
+    X("dropout", "P", "while training (default: 0.1)", DOUBLE, dropout, 0, 0.99, HEADS)            \
     X("negatives", "N", "further points that are not the place, a step", SIZE, negatives, 0,       \
-      1 << 20, 0)                                                                                  \
-    X("dim", "N", "numbers in an embedding (default: 512)", INT, dim, 1, 16384, 1)                 \
-    X("heads", "N", "attention heads (default: 8)", INT, heads, 1, 1024, 0)                        \
-    X("ff", "N", "hidden width (default: 2400; phase 2: 2048)", INT, ff, 1, 131072, 0)             \
+      1 << 20, HEADS)                                                                              \
+    X("dim", "N", "numbers in an embedding (default: 512)", INT, dim, 1, 16384, FIRST)             \
+    X("heads", "N", "attention heads (default: 8; phase 0: 4)", INT, heads, 1, 1024, EVERY)        \
+    X("ff", "N", "hidden width (default: 2400; phase 2: 2048; 0: 4 widths)", INT, ff, 1, 131072,   \
+      EVERY)                                                                                       \
     X("max-frames", "N", "positions to make (default: as --frames)", INT, max_frames, 1, 1 << 20,  \
-      0)                                                                                           \
+      HEADS)                                                                                       \
     X("location-hidden", "N", "width of the location encoder (default: 1024)", INT,                \
-      location_hidden, 1, 16384, 1)                                                                \
-    X("frequencies", "N", "of each of its branches (default: 256)", INT, frequencies, 1, 16384, 1) \
-    X("noise-dropout", "P", "in phase I while --noise own looks", DOUBLE, own_dropout, 0, 0.99, 2) \
+      location_hidden, 1, 16384, FIRST)                                                            \
+    X("frequencies", "N", "of each of its branches (default: 256)", INT, frequencies, 1, 16384,    \
+      FIRST)                                                                                       \
+    X("picture", "N", "phase 0: pixels a side of a picture (default: 64)", INT, picture, 8, 4096,  \
+      VIEWS)                                                                                       \
+    X("patch", "N", "and of a patch (default: 8)", INT, patch, 1, 256, VIEWS)                      \
+    X("width", "N", "of both backbones (default: 64)", INT, width, 1, 16384, VIEWS)                \
+    X("depth", "N", "their layers (default: 3)", INT, depth, 1, 64, VIEWS)                         \
+    X("projection", "N", "CLIP's, from width to (default: width)", INT, projection, 1, 16384,      \
+      VIEWS)                                                                                       \
+    X("temperature", "F", "of the loss (default: 0.07)", DOUBLE, temperature, 1e-3, 1e3, VIEWS)    \
+    X("noise-dropout", "P", "in phase I while --noise own looks", DOUBLE, own_dropout, 0, 0.99,    \
+      SECOND)                                                                                      \
     X("noise-collapse", "P", "all frames at one place, so often (default: 0.1)", DOUBLE, collapse, \
-      0, 1, 2)                                                                                     \
-    X("validate", "SHARE", "hold out this share of the sources", DOUBLE, heldout, 1e-9, 0.99, 0)   \
+      0, 1, SECOND)                                                                                \
+    X("validate", "SHARE", "hold out this share of the sources", DOUBLE, heldout, 1e-9, 0.99,      \
+      HEADS)                                                                                       \
     X("validate-every", "N", "steps between looks at them (default: an epoch)", UINT64, every, 1,  \
-      1e12, 0)                                                                                     \
-    X("patience", "N", "stop after N looks without improvement", UINT64, patience, 1, 1e9, 0)      \
+      1e12, HEADS)                                                                                 \
+    X("patience", "N", "stop after N looks without improvement", UINT64, patience, 1, 1e9, HEADS)  \
     X("points", "N", "places to look in, without -g (default: 4096)", SIZE, point_count, 1,        \
-      1 << 24, 0)
+      1 << 24, HEADS)
 
-#define ROW(name, arg, help, type, member, least, most, phase) \
-    {{0, name, arg, help}, type, AT(member), least, most, phase},
+#define ROW(name, arg, help, type, member, least, most, phases) \
+    {{0, name, arg, help}, type, AT(member), least, most, phases},
 static const struct number numbers[] = {NUMBERS(ROW)};
 #define COUNT (int)(sizeof numbers / sizeof *numbers)
 
 /* getopt's keys follow the order of the table. */
-#define KEY(name, arg, help, type, member, least, most, phase) KEY_##member,
+#define KEY(name, arg, help, type, member, least, most, phases) KEY_##member,
 enum number_key { KEY_BEFORE = KEY_NUMBER - 1, NUMBERS(KEY) };
-#define OPTION(name, arg, help, type, member, least, most, phase) {KEY_##member, name, arg, help},
+#define OPTION(name, arg, help, type, member, least, most, phases) {KEY_##member, name, arg, help},
 
 const struct cli_option train_options[] = {
     {'o', "output", "DIR", "the model folder to make, whole or not at all"},
-    {KEY_PHASE, "phase", "N", "1: TempGeo, MLP and location encoder; 2: GeoRefiner"},
+    {KEY_PHASE, "phase", "N", "0: backbones; 1: TempGeo, MLP, location encoder; 2: GeoRefiner"},
     {KEY_CACHE, "cache", "FILE", "keep the features in FILE, and do nothing else"},
     {KEY_DTYPE, "dtype", "TYPE", "of the features kept: f16 (default) or f32"},
     {KEY_STATE, "state", "FILE", "save and go on here (default: OUTPUT.state)"},
@@ -241,22 +260,25 @@ static const char *name_of(int key) {
     return "";
 }
 
-/* The phase that an option belongs to alone; 0: both; 3: none is needed. */
-static int phase_of(int key) {
-    if (key >= KEY_NUMBER) return numbers[key - KEY_NUMBER].phase;
+static unsigned phases_of(int key) {
+    if (key >= KEY_NUMBER) return numbers[key - KEY_NUMBER].phases;
     switch (key) {
     case KEY_FRAME_WISE:
     case KEY_LOCATION:
     case KEY_MLP:
-    case KEY_SIGMA: return 1;
+    case KEY_SIGMA: return FIRST;
     case KEY_LOSS:
     case KEY_NOISE:
     case KEY_JITTER:
-    case KEY_SHIFT: return 2;
+    case KEY_SHIFT: return SECOND;
+    case KEY_LAYERS:
+    case KEY_GO_ON:
+    case KEY_SAMPLING:
+    case KEY_HALF: return key == KEY_HALF ? EVERY : HEADS;
+    case KEY_SKIP_ERRORS: return HEADS | CACHE;
     case KEY_CACHE:
-    case KEY_DTYPE:
-    case KEY_SKIP_ERRORS: return 3;
-    default: return 0;
+    case KEY_DTYPE: return EVERY | CACHE;
+    default: return EVERY;
     }
 }
 
@@ -264,10 +286,11 @@ static int phase_of(int key) {
 static void check_options(const struct train *t, const bool *given) {
     const cli *c = &t->c;
     for (int key = KEY_PHASE; key < KEY_NUMBER + COUNT; key++) {
-        int phase = phase_of(key);
-        if (!given[key - KEY_PHASE] || phase == 3) continue;
-        if (t->cache) cli_usage(c, "--%s has no effect with --cache FILE", name_of(key));
-        if (phase && phase != t->o.phase)
+        unsigned phases = phases_of(key);
+        if (!given[key - KEY_PHASE]) continue;
+        if (t->cache && !(phases & CACHE))
+            cli_usage(c, "--%s has no effect with --cache FILE", name_of(key));
+        if (!t->cache && !(phases & 1u << t->o.phase))
             cli_usage(c, "--%s has no effect in phase %d", name_of(key), t->o.phase);
     }
     if (given[KEY_DTYPE - KEY_PHASE] && !t->cache)
@@ -286,9 +309,10 @@ static void check_output(const struct train *t, bool phase) {
     if (t->cache) return;
     if (!c->output) cli_usage(c, "no output: give -o DIR, or --cache FILE to keep features");
     if (!*c->output || !strcmp(c->output, "-")) cli_usage(c, "-o: the name of a folder is missing");
-    if (!phase) cli_usage(c, "give --phase 1 or --phase 2");
+    if (!phase) cli_usage(c, "give --phase 0, 1 or 2");
     if (!t->o.steps == !t->o.epochs) cli_usage(c, "give --steps or --epochs");
     bool looks = t->o.heldout > 0 || t->o.negatives || t->o.noise == INFER_NOISE_OWN;
+    if (!t->o.phase && !c->argc) cli_usage(c, "no pictures: give files with pairs of views");
     if (c->gallery_count && !looks && !getenv("VT_GALLERY"))
         cli_usage(c, "-g has no effect without --validate, --negatives or --noise own");
 }
@@ -314,7 +338,7 @@ void train_parse(struct train *t) {
         }
         given[key - KEY_PHASE] = true;
         if (key == KEY_PHASE)
-            t->o.phase = (int)cli_integer(&t->c, "--phase", arg, 1, 2);
+            t->o.phase = (int)cli_integer(&t->c, "--phase", arg, 0, 2);
         else if (key >= KEY_NUMBER)
             take_number(t, &numbers[key - KEY_NUMBER], arg);
         else if (is_list(key))
@@ -325,6 +349,8 @@ void train_parse(struct train *t) {
     finish_defaults(t, given);
     check_options(t, given);
     check_output(t, given[0]);
-    cli_need_model(&t->c);
-    t->o.model = t->c.model;
+    if (t->cache || t->o.phase) {
+        cli_need_model(&t->c);
+        t->o.model = t->c.model;
+    }
 }

@@ -70,7 +70,7 @@ static void describe(struct report *r, const infer_train_state *s, int phase) {
     n = member(r->json, n, size, "lr", s->rate);
     n = member(r->json, n, size, "norm", s->norm);
     n = member(r->json, n, size, "scale", s->scale);
-    if (phase == 1) n = member(r->json, n, size, "hits", s->hits);
+    if (phase < 2) n = member(r->json, n, size, "hits", s->hits);
     if (s->looked) n = member(r->json, n, size, "heldout_m", s->heldout_m);
     if (s->looked) n = member(r->json, n, size, "initial_m", s->initial_m);
     if (s->looked) n = member(r->json, n, size, "best_m", s->best_m);
