@@ -126,6 +126,7 @@ TEST(damaged_telemetry_is_refused) {
         CHECK(status == INFER_EFORMAT);
     }
     size = whole;
+    REQUIRE(whole > 48 + 16);
     data[whole - 48 - 16] = 0; /* SCAL of the longitude's last byte, and so on: no crash */
     for (size_t i = 0; i < whole; i++) {
         uint8_t keep = data[i];
