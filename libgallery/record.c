@@ -143,6 +143,24 @@ bool gallery_record_pair(const gallery_record *record, const char *key, double *
     return pair_of(json_object_get(record->properties, key), lon_deg, lat_deg);
 }
 
+int gallery_record_truth(const gallery_record *record, double lonlat_deg[2], const char **why) {
+    if (!gallery_record_has(record, "truth") || gallery_record_is_null(record, "truth"))
+        return GALLERY_END;
+    double lon = NAN, lat = NAN;
+    *why = NULL;
+    if (!gallery_record_pair(record, "truth", &lon, &lat))
+        *why = "is no pair of numbers";
+    else if (lon == 0 && lat == 0)
+        *why = "is what a receiver without a fix says";
+    else if (fabs(lat) > 90 && fabs(lon) <= 90)
+        *why = "has its latitude first: it is [lon, lat]";
+    else if (fabs(lat) > 90 || fabs(lon) > 180)
+        *why = "is no place on the Earth";
+    lonlat_deg[0] = lon;
+    lonlat_deg[1] = lat;
+    return *why ? GALLERY_EFORMAT : GALLERY_OK;
+}
+
 /* Vectors are little-endian in records. */
 static uint32_t swap_if_big_endian(uint32_t x) {
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__

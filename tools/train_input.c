@@ -33,25 +33,16 @@ static bool infer_ok(const struct train *t, int status) {
 
 /* --------------------------------------------------------------------- frames */
 
-/* Why a frame's truth cannot be: NULL if it can. */
-static const char *refuse_truth(double lon, double lat, bool pair) {
-    if (!pair) return "is no pair of numbers";
-    if (lon == 0 && lat == 0) return "is what a receiver without a fix says";
-    if (fabs(lat) > 90 && fabs(lon) <= 90) return "has its latitude first: it is [lon, lat]";
-    return fabs(lat) > 90 || fabs(lon) > 180 ? "is no place on the Earth" : NULL;
-}
-
 static bool take_frame(struct reading *r, const gallery_record *record) {
     const struct train *t = r->t;
     const char *source = gallery_record_string(record, "source");
-    double lon = NAN, lat = NAN, t_s = NAN;
+    double lonlat[2], t_s = NAN;
+    const char *why = NULL;
     r->frames++;
-    if (!gallery_record_has(record, "truth") || gallery_record_is_null(record, "truth")) {
+    if (gallery_record_truth(record, lonlat, &why) == GALLERY_END) {
         r->without++;
         return true;
     }
-    bool pair = gallery_record_pair(record, "truth", &lon, &lat);
-    const char *why = refuse_truth(lon, lat, pair);
     if (why && t->skip_errors) {
         r->wrong++;
         return true;
@@ -60,7 +51,7 @@ static bool take_frame(struct reading *r, const gallery_record *record) {
         long long frame = -1;
         gallery_record_integer(record, "frame", &frame);
         char place[64] = "";
-        if (pair) snprintf(place, sizeof place, " (%.9g, %.9g)", lon, lat);
+        if (!isnan(lonlat[0])) snprintf(place, sizeof place, " (%.9g, %.9g)", lonlat[0], lonlat[1]);
         cli_error(&t->c,
                   "source '%.200s', frame %lld: its truth%s %s; --skip-errors leaves such frames "
                   "out",
@@ -68,7 +59,8 @@ static bool take_frame(struct reading *r, const gallery_record *record) {
         return false;
     }
     gallery_record_number(record, "t", &t_s);
-    return infer_ok(t, infer_cache_add(r->writer, gallery_stream_vector(r->stream), lon, lat, t_s));
+    return infer_ok(
+        t, infer_cache_add(r->writer, gallery_stream_vector(r->stream), lonlat[0], lonlat[1], t_s));
 }
 
 static bool take_record(struct reading *r, const gallery_record *record) {

@@ -121,31 +121,21 @@ static bool ok(const struct eval *e, int status) {
     return status == GALLERY_OK;
 }
 
-/* A frame's truth: GALLERY_END if it has none. */
-static int read_truth(const gallery_record *record, double truth[2]) {
-    if (!gallery_record_has(record, "truth") || gallery_record_is_null(record, "truth"))
-        return GALLERY_END;
-    if (gallery_record_pair(record, "truth", truth, truth + 1) &&
-        gallery_canonical(truth, truth + 1))
-        return GALLERY_OK;
-    return GALLERY_EFORMAT;
-}
-
 static bool take_frame(struct eval *e, struct report_stream *s, const gallery_stream *stream,
                        const gallery_record *record) {
     double predicted[2], truth[2];
     long long frame = 0;
-    switch (read_truth(record, truth)) {
+    const char *why;
+    switch (gallery_record_truth(record, truth, &why)) {
     case GALLERY_OK: break;
     case GALLERY_END: gallery_evaluation_no_truth(s->evaluation); return true;
     default:
         gallery_record_integer(record, "frame", &frame);
-        cli_error(&e->c,
-                  "%s: source '%.200s', frame %lld: `truth` is not a longitude and a latitude on "
-                  "the Earth",
-                  s->name, gallery_record_string(record, "source"), frame);
+        cli_error(&e->c, "%s: source '%.200s', frame %lld: its truth %s", s->name,
+                  gallery_record_string(record, "source"), frame, why);
         return false;
     }
+    gallery_canonical(truth, truth + 1);
     gallery_stream_point(stream, predicted, predicted + 1);
     return ok(e, gallery_evaluation_frame(s->evaluation, predicted, truth));
 }
