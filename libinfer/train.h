@@ -129,6 +129,13 @@ int infer_trainer_save(infer_trainer *trainer, const char *path);
  * it is NULL. */
 int infer_trainer_resume(infer_trainer *trainer, const char *path, char **changed);
 
+/* Keeps other trainings away from a state, which need not be there yet, by a lock on a file beside
+ * it. INFER_EEXIST: another one has it. To be taken before a state is read, and released at the
+ * end; what a killed process leaves behind locks nobody out. */
+typedef struct infer_train_lock infer_train_lock;
+int infer_train_lock_take(infer *ctx, const char *path, infer_train_lock **lock);
+void infer_train_lock_release(infer_train_lock *lock); /* NULL is fine */
+
 /* Makes the model folder: backbones as they were, heads as they are now, or as they were when the
  * held-out error was least. half: heads in float16. Whole or not at all. */
 int infer_trainer_write(infer_trainer *trainer, const char *folder, bool half, bool overwrite);

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STATE_FORMAT "vidtag-training"
@@ -35,6 +37,60 @@ static bool scan_numbers(infer_train_state *s, uint64_t *bad_looks, const char *
                    &s->initial_m, &s->loss, &s->hits, &s->rate, &s->norm);
     s->stopped = stopped == 1;
     return n == 11 && s->best_step <= s->step && (stopped == 0 || stopped == 1) && !(s->best_m < 0);
+}
+
+/* -------------------------------------------------------------------- locking */
+
+struct infer_train_lock {
+    char *path;
+    int fd;
+};
+
+void infer_train_lock_release(infer_train_lock *lock) {
+    if (!lock) return;
+    if (lock->fd >= 0) {
+        unlink(lock->path);
+        close(lock->fd);
+    }
+    free(lock->path);
+    free(lock);
+}
+
+/* INFER_END: it was removed by who had it, and is to be made again. Where the file system knows no
+ * locks, there are none. */
+static int lock_file(infer *ctx, const char *state, infer_train_lock *lock) {
+    struct stat here, there;
+    int fd = open(lock->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0) return infer_fail_errno(ctx, state);
+    bool busy = flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK;
+    if (!busy && !fstat(fd, &here) && !stat(lock->path, &there) && here.st_ino == there.st_ino) {
+        lock->fd = fd;
+        return INFER_OK;
+    }
+    close(fd);
+    return busy ? infer_fail(ctx, INFER_EEXIST,
+                             "%s: another training keeps its state there; give it another file, or "
+                             "wait until it has ended",
+                             state)
+                : INFER_END;
+}
+
+int infer_train_lock_take(infer *ctx, const char *path, infer_train_lock **out) {
+    infer_train_lock *lock = malloc(sizeof *lock);
+    int status = INFER_END;
+    *out = NULL;
+    if (!lock) return infer_fail_memory(ctx, sizeof *lock);
+    lock->fd = -1;
+    if (asprintf(&lock->path, "%s.lock", path) < 0) {
+        free(lock);
+        return infer_fail_memory(ctx, strlen(path));
+    }
+    while (status == INFER_END) status = lock_file(ctx, path, lock);
+    if (status == INFER_OK)
+        *out = lock;
+    else
+        infer_train_lock_release(lock);
+    return status;
 }
 
 /* --------------------------------------------------------------------- saving */

@@ -10,6 +10,7 @@ struct train {
     infer_train_options o;
     const char *state, *log, *cache;
     char *own_state; /* OUTPUT.state, where none is given */
+    infer_train_lock *lock;
     double save_every_s;
     bool half, skip_errors, f32;
     infer *infer;

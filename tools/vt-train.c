@@ -196,13 +196,19 @@ static bool finish(struct train *t) {
     return true;
 }
 
+/* What would fail at the end fails before anything is read. */
+static bool check_places(struct train *t) {
+    if (!t->c.output) return true;
+    return infer_ok(t, infer_trainer_check_output(t->infer, t->c.output, t->c.overwrite)) &&
+           choose_state(t) && infer_ok(t, infer_train_lock_take(t->infer, t->state, &t->lock));
+}
+
 static bool train(struct train *t) {
     t->o.caches = t->paths;
     t->o.cache_names = t->names;
     t->o.cache_count = t->path_count;
-    return choose_state(t) && train_points(t) &&
-           infer_ok(t, infer_trainer_open(t->infer, &t->o, &t->trainer)) && go_on(t) && run(t) &&
-           finish(t);
+    return train_points(t) && infer_ok(t, infer_trainer_open(t->infer, &t->o, &t->trainer)) &&
+           go_on(t) && run(t) && finish(t);
 }
 
 int main(int argc, char **argv) {
@@ -212,11 +218,10 @@ int main(int argc, char **argv) {
     infer_options threads = {.threads = t.c.threads};
     bool ok = infer_open(&threads, &t.infer) == INFER_OK;
     if (!ok) cli_error(&t.c, "out of memory");
-    if (ok && t.c.output)
-        ok = infer_ok(&t, infer_trainer_check_output(t.infer, t.c.output, t.c.overwrite));
-    ok = ok && train_input(&t);
+    ok = ok && check_places(&t) && train_input(&t);
     if (ok && t.c.output) ok = train(&t);
     infer_trainer_close(t.trainer);
+    infer_train_lock_release(t.lock);
     train_input_close(&t);
     infer_close(t.infer);
     free(t.own_state);

@@ -10,7 +10,8 @@ vt-train --phase 1 --steps 10 "${small[@]}" -o whole c
     train 2>&1
 )
 ls
-status vt-train --phase 1 --steps 10 "${small[@]}" -o /proc/m c 2>&1 | head -n 1
+status vt-train --phase 1 --steps 10 "${small[@]}" -o /proc/m c
+status vt-train --phase 1 --steps 10 "${small[@]}" --state kept -o /proc/m c
 train --log /dev/full --state s
 train --state s
 ls
