@@ -37,28 +37,33 @@ def points(path):
     return torch.tensor([r["geometry"]["coordinates"] for r in records if r["geometry"]], dtype=torch.float64)
 
 
-heads, frames, matches, track, gallery, checkpoint = sys.argv[1:]
-state = load(heads)
-tempgeo = reference.TempGeo(128, 1, 4, 32, 8, (48, 32))
-location = reference.LocationEncoder((1024, 8192), 16, 32, 32)
-refiner = reference.GeoRefiner(32, 1, 2, 4, 32, 8)
-parts = {"tempgeo.": tempgeo, "location_encoder.": location, "georefiner.": refiner}
-left = dict(state)
-for prefix, module in parts.items():
-    own = {k[len(prefix):]: left.pop(k) for k in list(left) if k.startswith(prefix)}
-    module.load_state_dict(own, strict=True)
-    module.eval()
-assert list(left) == ["logit_scale"] and left["logit_scale"].shape == ()
+def main():
+    heads, frames, matches, track, gallery, checkpoint = sys.argv[1:]
+    state = load(heads)
+    tempgeo = reference.TempGeo(128, 1, 4, 32, 8, (48, 32))
+    location = reference.LocationEncoder((1024, 8192), 16, 32, 32)
+    refiner = reference.GeoRefiner(32, 1, 2, 4, 32, 8)
+    parts = {"tempgeo.": tempgeo, "location_encoder.": location, "georefiner.": refiner}
+    left = dict(state)
+    for prefix, module in parts.items():
+        own = {k[len(prefix):]: left.pop(k) for k in list(left) if k.startswith(prefix)}
+        module.load_state_dict(own, strict=True)
+        module.eval()
+    assert list(left) == ["logit_scale"] and left["logit_scale"].shape == ()
 
-features = vectors(properties(frames), "feature")
-best = torch.tensor([c["candidates"][0][:2] for c in properties(matches)], dtype=torch.float64)
-with torch.no_grad():
-    embedded = tempgeo(features[None])[1][0]
-    location = location.double()
-    gps = torch.nn.functional.normalize(location(best.flip(1)), dim=-1).float()
-    refined = refiner(embedded[None], gps[None])[0]
-    everywhere = torch.nn.functional.normalize(location(points(gallery).flip(1)), dim=-1).float()
-print("frames", bool((embedded - vectors(properties(matches), "embedding")).abs().max() < 1e-5))
-found = points(gallery)[(refined @ everywhere.T).argmax(1)]
-print("refined", bool(torch.equal(found, points(track))))
-torch.save({"model": state, "optimizer": {"lr": 1e-4}, "epoch": 3}, checkpoint)
+    features = vectors(properties(frames), "feature")
+    best = torch.tensor([c["candidates"][0][:2] for c in properties(matches)], dtype=torch.float64)
+    with torch.no_grad():
+        embedded = tempgeo(features[None])[1][0]
+        location = location.double()
+        gps = torch.nn.functional.normalize(location(best.flip(1)), dim=-1).float()
+        refined = refiner(embedded[None], gps[None])[0]
+        everywhere = torch.nn.functional.normalize(location(points(gallery).flip(1)), dim=-1).float()
+    print("frames", bool((embedded - vectors(properties(matches), "embedding")).abs().max() < 1e-5))
+    found = points(gallery)[(refined @ everywhere.T).argmax(1)]
+    print("refined", bool(torch.equal(found, points(track))))
+    torch.save({"model": state, "optimizer": {"lr": 1e-4}, "epoch": 3}, checkpoint)
+
+
+if __name__ == "__main__":
+    main()
