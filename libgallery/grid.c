@@ -1,4 +1,5 @@
 #include "grid.h"
+#include "area.h"
 #include "context.h"
 #include "geodesy.h"
 #include "order.h"
@@ -74,6 +75,12 @@ static int check_setup(gallery_context *ctx, const gallery_grid_setup *setup) {
         !(setup->spacing_m >= GALLERY_GRID_LEAST_M && setup->spacing_m <= GALLERY_GRID_MOST_M))
         return gallery_fail(ctx, GALLERY_EUSAGE, "a spacing of %g m is not between %g and %g",
                             setup->spacing_m, GALLERY_GRID_LEAST_M, GALLERY_GRID_MOST_M);
+    if (setup->mode != GALLERY_GRID_AREA && (setup->hex || setup->buffer_m != 0))
+        return gallery_fail(ctx, GALLERY_EUSAGE, "%s has no effect without --area",
+                            setup->hex ? "--hex" : "--buffer");
+    if (!(setup->buffer_m >= 0 && setup->buffer_m <= GALLERY_GRID_MOST_M))
+        return gallery_fail(ctx, GALLERY_EUSAGE, "a buffer of %g m is not between 0 and %g",
+                            setup->buffer_m, GALLERY_GRID_MOST_M);
     if (setup->shard > setup->shards || (setup->shards && !setup->shard))
         return gallery_fail(ctx, GALLERY_EUSAGE, "there is no shard %u of %u", setup->shard,
                             setup->shards);
@@ -343,10 +350,9 @@ static int add_part(gallery_grid *grid, OGRGeometryH geometry, enum kind kind) {
     } else {
         for (int i = 0; i < OGR_G_GetGeometryCount(geometry); i++)
             GALLERY_TRY(add_ring(grid, OGR_G_GetGeometryRef(geometry, i), &part));
-        const char *wrong = grid->projected
-                                ? gallery_sample_unwrap(grid->xy + 2 * part.vertex,
-                                                        grid->ends + part.end, part.rings)
-                                : NULL;
+        const char *wrong = grid->projected ? gallery_area_unwrap(grid->xy + 2 * part.vertex,
+                                                                  grid->ends + part.end, part.rings)
+                                            : NULL;
         if (wrong)
             return gallery_fail(grid->ctx, GALLERY_ECRS, "%s: a polygon %s", grid->place, wrong);
     }
@@ -373,14 +379,14 @@ static int add_geometry(gallery_grid *grid, OGRGeometryH geometry) {
 static int sample_part(gallery_grid *grid, const struct part *part) {
     double *xy = grid->xy + 2 * part->vertex;
     const size_t *ends = grid->ends + part->end;
-    double spacing_m = grid->setup.spacing_m;
-    switch (grid->setup.mode) {
+    const gallery_grid_setup *s = &grid->setup;
+    const gallery_area_setup area = {s->spacing_m, s->buffer_m, s->hex, grid->projected};
+    switch (s->mode) {
     case GALLERY_GRID_ROADS:
-        return gallery_sample_line(xy, gallery_sample_compact(xy, ends[0]), spacing_m, take_point,
-                                   grid, &grid->counts->length_m);
+        return gallery_sample_line(xy, gallery_sample_compact(xy, ends[0]), s->spacing_m,
+                                   take_point, grid, &grid->counts->length_m);
     case GALLERY_GRID_AREA:
-        return gallery_sample_area(grid->ctx, xy, ends, part->rings, grid->projected, spacing_m,
-                                   take_point, grid);
+        return gallery_sample_area(grid->ctx, xy, ends, part->rings, &area, take_point, grid);
     default: return ends[0] ? take_point(grid, xy[0], xy[1], 0) : GALLERY_OK;
     }
 }

@@ -41,6 +41,8 @@ typedef void (*gallery_grid_progress_fn)(void *user, unsigned long long points);
 typedef struct gallery_grid_setup {
     enum gallery_grid_mode mode;
     double spacing_m;          /* roads, area: between LEAST_M and MOST_M */
+    bool hex;                  /* area: a hexagonal grid, as dense as the square one */
+    double buffer_m;           /* area: also what is so near to a polygon; 0 to MOST_M */
     const char *srs;           /* CRS of the sources in place of their own; NULL */
     const char *where;         /* SQL condition on the attributes; NULL */
     const char *sql;           /* what to read instead of layers, as ogr2ogr has it; NULL */

@@ -10,6 +10,8 @@ enum {
     ROADS = 256,
     AREA,
     POINTS,
+    HEX,
+    BUFFER,
     WHERE,
     SQL,
     SPAT,
@@ -34,6 +36,8 @@ static const struct cli_option options[] = {
     {ROADS, "roads", "M", "a point every M metres along lines, and at both ends"},
     {AREA, "area", "M", "a grid of M metres inside polygons"},
     {POINTS, "points", NULL, "points as they are"},
+    {HEX, "hex", NULL, "with --area: a hexagonal grid, as dense as the square one"},
+    {BUFFER, "buffer", "M", "with --area: also what is within M metres of a polygon"},
     {'l', "layer", "LAYER", "read this layer only; may be repeated (default: all)"},
     {WHERE, "where", "EXPR", "only features that fit an SQL condition"},
     {SQL, "sql", "SELECT", "read what an SQL query gives, not layers"},
@@ -146,6 +150,8 @@ static void take_option(struct grid_options *o, int key, const char *arg) {
     case ROADS: set_mode(o, GALLERY_GRID_ROADS, "--roads", arg); break;
     case AREA: set_mode(o, GALLERY_GRID_AREA, "--area", arg); break;
     case POINTS: set_mode(o, GALLERY_GRID_POINTS, "--points", NULL); break;
+    case HEX: s->hex = true; break;
+    case BUFFER: s->buffer_m = cli_number(&o->c, "--buffer", arg, 0, GALLERY_GRID_MOST_M); break;
     case 'l': append(&o->layers, arg, strlen(arg)); break;
     case WHERE: s->where = arg; break;
     case SQL: s->sql = arg; break;
@@ -199,6 +205,8 @@ static void check(const struct grid_options *o) {
     if (!s->mode) cli_usage(&o->c, "one of --roads M, --area M and --points is needed");
     if (s->highway && s->mode != GALLERY_GRID_ROADS)
         cli_usage(&o->c, "--highway has no effect without --roads");
+    if (s->mode != GALLERY_GRID_AREA && (s->hex || s->buffer_m != 0))
+        cli_usage(&o->c, "%s has no effect without --area", s->hex ? "--hex" : "--buffer");
     if (s->sql && s->layers) cli_usage(&o->c, "only one of -sql and -l can be given");
     if (!o->c.argc) cli_usage(&o->c, "no source: name a file, or - for standard input");
     for (int i = 0; i < o->c.argc; i++) from_stdin |= !strcmp(o->c.argv[i], "-");

@@ -1,7 +1,7 @@
 /* Points along lines and inside polygons, against PROJ's geod, distances and GEOS. */
 #include "test.h"
+#include "libgallery/area.h"
 #include "libgallery/geodesy.h"
-#include "libgallery/sample.h"
 #include "libgallery/seen.h"
 
 #include <geodesic.h>
@@ -29,11 +29,12 @@ static size_t sample_line(const double *xy, size_t n, double spacing_m) {
 }
 
 static size_t sample_area(const double *xy, const size_t *ends, size_t rings, double spacing_m) {
+    const gallery_area_setup setup = {.spacing_m = spacing_m};
     gallery_context *ctx;
     taken_count = 0;
     stop_at = MOST + 1;
     if (gallery_context_open(1, &ctx)) return 0;
-    CHECK(gallery_sample_area(ctx, xy, ends, rings, false, spacing_m, take, NULL) == GALLERY_OK);
+    CHECK(gallery_sample_area(ctx, xy, ends, rings, &setup, take, NULL) == GALLERY_OK);
     gallery_context_close(ctx);
     return taken_count;
 }
@@ -227,18 +228,21 @@ TEST(area_has_one_point_per_square) {
     }
 }
 
-/* Rows are 100 m apart along the meridian, points 100 m along the parallel; both but for the
- * rounding to 1e-7 degrees. */
+/* Rows are 100 m apart along the meridian. A row's points divide the Earth evenly, so many to each
+ * of 256 zones as makes the step nearest to 100 m. */
 TEST(area_is_metric) {
     const double xy[] = {9.1, 47, 9.3, 47, 9.3, 47.2, 9.1, 47.2};
     const size_t end = 4;
-    size_t n = sample_area(xy, &end, 1, 100), rows = 1;
+    size_t n = sample_area(xy, &end, 1, 100), rows = 1, begin = 0;
     REQUIRE(n > 1000);
     for (size_t i = 1; i < n; i++) {
         if (taken[i][1] == taken[i - 1][1]) {
-            CHECK_NEAR(between(i - 1, i), 100, 0.012);
+            CHECK_NEAR(between(i - 1, i), 100, 50.0 / (40e4 * cos(0.824) / 256) + 0.012);
         } else {
             CHECK_NEAR(gallery_distance_m(0, taken[i - 1][1], 0, taken[i][1], NULL), 100, 0.012);
+            double around = (double)(i - 1 - begin) * 360 / (taken[i - 1][0] - taken[begin][0]);
+            CHECK_NEAR(around / 256, round(around / 256), 1e-3);
+            begin = i;
             rows++;
         }
         double from_equator = gallery_distance_m(0, 0, 0, taken[i][1], NULL) / 100;
