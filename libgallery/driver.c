@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 /* Plain vector data. Not here: formats that name other sources (VRT, WFS), run code of their own
@@ -193,6 +194,16 @@ static GDALDatasetH open_as(const char *path, GDALDriverH driver, const gallery_
     return dataset;
 }
 
+static GDALDriverH identify(const char *path, const gallery_grid_setup *setup) {
+    return GDALIdentifyDriverEx(path, GDAL_OF_VECTOR, setup->allow_net ? NULL : formats, NULL);
+}
+
+/* Most agencies zip their shapefiles; GDAL itself looks only into those named .shp.zip. */
+static bool is_zip(const char *path) {
+    size_t n = strlen(path);
+    return n > 4 && !strcasecmp(path + n - 4, ".zip") && !starts(path, "/vsi");
+}
+
 int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_grid_setup *setup,
                         GDALDatasetH *dataset) {
     gallery_complaint complaint;
@@ -200,9 +211,12 @@ int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_gr
     GALLERY_TRY(check_access(ctx, path, setup));
     gallery_complaint_begin(&complaint);
     if (!GDALGetDriverByName("ESRI Shapefile")) GDALAllRegister();
-    GDALDriverH driver =
-        GDALIdentifyDriverEx(path, GDAL_OF_VECTOR, setup->allow_net ? NULL : formats, NULL);
-    if (driver) *dataset = open_as(path, driver, setup);
+    char *within = is_zip(path) ? CPLStrdup(CPLSPrintf("/vsizip/%s", path)) : NULL;
+    const char *name = path;
+    GDALDriverH driver = identify(path, setup);
+    if (!driver && within && (driver = identify(within, setup))) name = within;
+    if (driver) *dataset = open_as(name, driver, setup);
+    CPLFree(within);
     int status = GALLERY_OK;
     if (!driver)
         status = explain(ctx, path, setup, &complaint);
