@@ -196,10 +196,17 @@ static int open_listed(gallery_context *ctx, const char *path, const char *shown
     return GALLERY_OK;
 }
 
-int gallery_environment_open(gallery_context *ctx, const char *path, const char *shown, bool write,
-                             struct gallery_environment *e) {
+static int open_alone(gallery_context *ctx, const char *path, const char *shown, size_t size,
+                      struct gallery_environment *e) {
+    int rc = open_env(path, MDB_NOLOCK, size, &e->env);
+    return rc ? gallery_fail_lmdb(ctx, shown, rc) : GALLERY_OK;
+}
+
+int gallery_environment_open(gallery_context *ctx, const char *path, const char *shown,
+                             enum gallery_access access, struct gallery_environment *e) {
     struct stat st;
     int status = GALLERY_OK;
+    bool write = access != GALLERY_READ;
     *e = (struct gallery_environment){.lock_fd = -1};
     if (write) GALLERY_GO(take_lock(ctx, path, shown, LOCK_EX, e));
     GALLERY_GO(gallery_environment_check(ctx, path, shown));
@@ -209,7 +216,8 @@ int gallery_environment_open(gallery_context *ctx, const char *path, const char 
     }
     size_t size = (size_t)st.st_size;
     if (write && size < MAP_START) size = MAP_START;
-    status = open_listed(ctx, path, shown, size, write, e);
+    status = access == GALLERY_WRITE_ALONE ? open_alone(ctx, path, shown, size, e)
+                                           : open_listed(ctx, path, shown, size, write, e);
 done:
     if (status != GALLERY_OK) gallery_environment_close(e);
     return status;
