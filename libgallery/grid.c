@@ -7,6 +7,7 @@
 #include "sample.h"
 #include "seen.h"
 #include "source.h"
+#include "thin.h"
 
 #include <cpl_conv.h>
 #include <math.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #define PREFIX_MAX 64
+#define THINS 2
 
 enum kind { POINTS, LINES, POLYGONS, KINDS };
 
@@ -27,9 +29,13 @@ struct gallery_grid {
     gallery_seen seen;    /* unsorted */
     gallery_order *order; /* sorted */
     gallery_region *clip;
+    gallery_thin *thin[THINS];    /* one after the other; NULL: none more */
+    unsigned long long at[THINS]; /* how many points they were asked for */
+    unsigned line;                /* tells the line at hand from others, 16 bits */
     gallery_grid_counts *counts;
-    unsigned long long made, handed_on; /* points in all */
-    unsigned *kept_types;               /* of each field to keep: bits of the types seen */
+    unsigned long long made, handed_on;    /* points in all */
+    unsigned long long own, single, close; /* of the shard: made, single, dropped by `thin` */
+    unsigned *kept_types;                  /* of each field to keep: bits of the types seen */
 
     /* the feature at hand: its vertices, where rings end counted from their part's first vertex */
     const char *place;
@@ -67,6 +73,23 @@ static int check_tag(gallery_context *ctx, const char *tag) {
                         "--tag: a tag has 1 to 127 bytes and no control characters");
 }
 
+static int check_thinning(gallery_context *ctx, const gallery_grid_setup *setup) {
+    bool dedupe = setup->dedupe_m != 0, distance = setup->min_distance_m != 0;
+    if (dedupe && !(setup->dedupe_m > 0 && setup->dedupe_m <= GALLERY_GRID_DEDUPE_MOST_M &&
+                    setup->dedupe_deg >= 0 && setup->dedupe_deg <= 90))
+        return gallery_fail(ctx, GALLERY_EUSAGE, "--dedupe %g, --dedupe-heading %g: out of range",
+                            setup->dedupe_m, setup->dedupe_deg);
+    if (distance && !(setup->min_distance_m >= GALLERY_GRID_LEAST_M &&
+                      setup->min_distance_m <= GALLERY_GRID_MOST_M))
+        return gallery_fail(ctx, GALLERY_EUSAGE, "--min-distance %g: out of range",
+                            setup->min_distance_m);
+    if ((dedupe || distance) && !setup->sorted)
+        return gallery_fail(ctx, GALLERY_EUSAGE,
+                            "%s needs all points in order: not with --unsorted",
+                            dedupe ? "--dedupe" : "--min-distance");
+    return GALLERY_OK;
+}
+
 static int check_setup(gallery_context *ctx, const gallery_grid_setup *setup) {
     static const char *const own[] = {"id", "kind", "heading", "source", "error", "end"};
     if (setup->mode < GALLERY_GRID_ROADS || setup->mode > GALLERY_GRID_POINTS || !setup->take)
@@ -81,6 +104,10 @@ static int check_setup(gallery_context *ctx, const gallery_grid_setup *setup) {
     if (!(setup->buffer_m >= 0 && setup->buffer_m <= GALLERY_GRID_MOST_M))
         return gallery_fail(ctx, GALLERY_EUSAGE, "a buffer of %g m is not between 0 and %g",
                             setup->buffer_m, GALLERY_GRID_MOST_M);
+    if (setup->mode != GALLERY_GRID_ROADS && (setup->both_ways || setup->dedupe_m != 0))
+        return gallery_fail(ctx, GALLERY_EUSAGE, "%s has no effect without --roads",
+                            setup->both_ways ? "--both-ways" : "--dedupe");
+    GALLERY_TRY(check_thinning(ctx, setup));
     if (setup->shard > setup->shards || (setup->shards && !setup->shard))
         return gallery_fail(ctx, GALLERY_EUSAGE, "there is no shard %u of %u", setup->shard,
                             setup->shards);
@@ -114,6 +141,20 @@ static void set_config(const gallery_grid *grid, bool on) {
     }
 }
 
+/* Half a spacing, and what rounding to the grid of coordinates adds. */
+static int open_thins(gallery_grid *grid) {
+    const gallery_grid_setup *setup = &grid->setup;
+    const gallery_thin_rule lanes = {.distance_m = setup->dedupe_m,
+                                     .along_m = setup->spacing_m * 0.5 + 0.02,
+                                     .tolerance_deg = setup->dedupe_deg};
+    const gallery_thin_rule disks = {.distance_m = setup->min_distance_m, .seed = setup->seed};
+    size_t n = 0;
+    if (setup->dedupe_m > 0) GALLERY_TRY(gallery_thin_open(grid->ctx, &lanes, &grid->thin[n++]));
+    if (setup->min_distance_m > 0)
+        GALLERY_TRY(gallery_thin_open(grid->ctx, &disks, &grid->thin[n++]));
+    return GALLERY_OK;
+}
+
 int gallery_grid_open(gallery_context *ctx, const gallery_grid_setup *setup, gallery_grid **out) {
     int status = GALLERY_OK;
     *out = NULL;
@@ -129,6 +170,7 @@ int gallery_grid_open(gallery_context *ctx, const gallery_grid_setup *setup, gal
     grid->kept_types = calloc(fields + 1, sizeof *grid->kept_types);
     if (!grid->kept_types) status = gallery_fail_memory(ctx, fields + 1);
     if (setup->sorted && status == GALLERY_OK) status = gallery_order_open(ctx, 0, &grid->order);
+    if (status == GALLERY_OK) status = open_thins(grid);
     if (setup->clip && status == GALLERY_OK)
         status = gallery_region_open(ctx, setup->clip, setup->allow_net, &grid->clip);
     if (status == GALLERY_OK)
@@ -143,6 +185,7 @@ void gallery_grid_close(gallery_grid *grid) {
     gallery_seen_free(&grid->seen);
     gallery_order_close(grid->order);
     gallery_region_close(grid->clip);
+    for (int i = 0; i < THINS; i++) gallery_thin_close(grid->thin[i]);
     set_config(grid, false);
     free(grid->xy);
     free(grid->ends);
@@ -225,6 +268,17 @@ static uint32_t heading_of(double azimuth_deg) {
     return (uint32_t)(h < 0 ? h + 36000 : h);
 }
 
+/* An entry's value is the heading; for --dedupe with the line below it. */
+static uint32_t value_of(const gallery_grid *grid, double azimuth_deg) {
+    if (grid->setup.mode != GALLERY_GRID_ROADS) return 0;
+    uint32_t heading = heading_of(azimuth_deg);
+    return grid->setup.dedupe_m > 0 ? heading << 16 | grid->line : heading;
+}
+
+static uint32_t heading_in(const gallery_grid *grid, uint32_t value) {
+    return grid->setup.dedupe_m > 0 ? value >> 16 : value;
+}
+
 /* Without zeros at the end. */
 static size_t write_heading(uint32_t heading, char *out) {
     size_t n = 0;
@@ -258,10 +312,14 @@ static int write_properties(gallery_grid *grid, uint32_t heading, const char *co
 static int hand_on(gallery_grid *grid, const gallery_order_entry *entry) {
     gallery_point point = {.id = entry->id};
     gallery_point_from_id(entry->id, &point.lon_deg, &point.lat_deg);
-    GALLERY_TRY(write_properties(grid, entry->value, entry->text, entry->length));
-    point.properties = grid->text;
-    grid->handed_on++;
-    return grid->setup.take(grid->setup.user, &point);
+    for (uint32_t turn = 0; turn <= (grid->setup.both_ways ? 18000 : 0); turn += 18000) {
+        uint32_t heading = (heading_in(grid, entry->value) + turn) % 36000;
+        GALLERY_TRY(write_properties(grid, heading, entry->text, entry->length));
+        point.properties = grid->text;
+        grid->handed_on++;
+        GALLERY_TRY(grid->setup.take(grid->setup.user, &point));
+    }
+    return GALLERY_OK;
 }
 
 /* Ground belongs to a shard in squares of 2^15 steps of 1e-7 degrees, 365 m: small enough that
@@ -309,9 +367,11 @@ static int take_point(void *user, double lon_deg, double lat_deg, double azimuth
         grid->counts->clipped++;
         return GALLERY_OK;
     }
+    bool own = in_shard(grid, entry.id);
     grid->made++;
-    if (!in_shard(grid, entry.id)) return GALLERY_OK;
-    entry.value = grid->setup.mode == GALLERY_GRID_ROADS ? heading_of(azimuth_deg) : 0;
+    grid->own += own;
+    if (!own && !grid->thin[0]) return GALLERY_OK;
+    entry.value = value_of(grid, azimuth_deg);
     if (grid->order) return gallery_order_add(grid->order, entry.id, entry.value);
     entry.text = grid->constant.at;
     entry.length = grid->constant.length;
@@ -376,6 +436,15 @@ static int add_geometry(gallery_grid *grid, OGRGeometryH geometry) {
     return GALLERY_OK;
 }
 
+/* 16 bits of FNV-1a over the vertices, so that it does not depend on what was read before. One pair
+ * of lines in 65,536 passes for one line, whose points --dedupe leaves beside one another. */
+static unsigned hash_line(const double *xy, size_t n) {
+    const unsigned char *bytes = (const unsigned char *)xy;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < 2 * n * sizeof *xy; i++) hash = (hash ^ bytes[i]) * 0x100000001b3;
+    return (unsigned)(hash ^ hash >> 16 ^ hash >> 32 ^ hash >> 48) & 0xffff;
+}
+
 static int sample_part(gallery_grid *grid, const struct part *part) {
     double *xy = grid->xy + 2 * part->vertex;
     const size_t *ends = grid->ends + part->end;
@@ -383,6 +452,7 @@ static int sample_part(gallery_grid *grid, const struct part *part) {
     const gallery_area_setup area = {s->spacing_m, s->buffer_m, s->hex, grid->projected};
     switch (s->mode) {
     case GALLERY_GRID_ROADS:
+        if (grid->setup.dedupe_m > 0) grid->line = hash_line(xy, ends[0]);
         return gallery_sample_line(xy, gallery_sample_compact(xy, ends[0]), s->spacing_m,
                                    take_point, grid, &grid->counts->length_m);
     case GALLERY_GRID_AREA:
@@ -509,6 +579,7 @@ done:
         total->no_geometry += counts.no_geometry;
         total->broken += counts.broken;
         total->points += counts.points;
+        total->close += counts.close;
         total->clipped += counts.clipped;
         total->repeated += counts.repeated;
         total->length_m += counts.length_m;
@@ -518,11 +589,52 @@ done:
 
 /* -------------------------------------------------------------------- finishing */
 
-static int count_points(gallery_grid *grid, bool unique, unsigned long long *count) {
+static int begin(gallery_grid *grid) {
+    bool unique = grid->setup.mode != GALLERY_GRID_POINTS || grid->thin[0];
+    memset(grid->at, 0, sizeof grid->at);
+    grid->single = grid->close = 0;
+    return gallery_order_begin(grid->order, unique);
+}
+
+/* The next point that the first `thins` of grid->thin keep. */
+static int next_kept(gallery_grid *grid, size_t thins, gallery_order_entry *entry) {
+    for (;;) {
+        size_t i = 0;
+        GALLERY_TRY(gallery_order_next(grid->order, entry));
+        bool own = in_shard(grid, entry->id);
+        grid->single += own;
+        while (i < thins && gallery_thin_keeps(grid->thin[i], grid->at[i]++)) i++;
+        if (i == thins) return GALLERY_OK;
+        grid->close += own;
+    }
+}
+
+static int thin(gallery_grid *grid, size_t level) {
     gallery_order_entry entry;
     int status;
-    GALLERY_TRY(gallery_order_begin(grid->order, unique));
-    for (*count = 0; (status = gallery_order_next(grid->order, &entry)) == GALLERY_OK;) ++*count;
+    GALLERY_TRY(begin(grid));
+    while ((status = next_kept(grid, level, &entry)) == GALLERY_OK)
+        GALLERY_TRY(gallery_thin_add(grid->thin[level], entry.id,
+                                     heading_in(grid, entry.value) / 100.0, entry.value & 0xffff));
+    if (status != GALLERY_END) return status;
+    gallery_thin_finish(grid->thin[level]);
+    return GALLERY_OK;
+}
+
+/* The next point to hand on. */
+static int next_point(gallery_grid *grid, gallery_order_entry *entry) {
+    size_t thins = 0;
+    while (thins < THINS && grid->thin[thins]) thins++;
+    do GALLERY_TRY(next_kept(grid, thins, entry));
+    while (!in_shard(grid, entry->id));
+    return GALLERY_OK;
+}
+
+static int count_points(gallery_grid *grid, unsigned long long *count) {
+    gallery_order_entry entry;
+    int status;
+    GALLERY_TRY(begin(grid));
+    for (*count = 0; (status = next_point(grid, &entry)) == GALLERY_OK;) ++*count;
     return status == GALLERY_END ? GALLERY_OK : status;
 }
 
@@ -534,17 +646,20 @@ static bool in_limit(unsigned long long limit, unsigned long long count, unsigne
 }
 
 int gallery_grid_finish(gallery_grid *grid, gallery_grid_counts *counts) {
-    bool unique = grid->setup.mode != GALLERY_GRID_POINTS;
     unsigned long long count = 0, limit = grid->setup.limit;
     gallery_order_entry entry;
     int status;
     if (!grid->order) return GALLERY_OK;
-    if (limit) GALLERY_TRY(count_points(grid, unique, &count));
-    GALLERY_TRY(gallery_order_begin(grid->order, unique));
-    unsigned long long at = 0;
-    for (; (status = gallery_order_next(grid->order, &entry)) == GALLERY_OK; at++)
+    for (size_t level = 0; level < THINS && grid->thin[level]; level++)
+        GALLERY_TRY(thin(grid, level));
+    if (limit) GALLERY_TRY(count_points(grid, &count));
+    GALLERY_TRY(begin(grid));
+    for (unsigned long long at = 0; (status = next_point(grid, &entry)) == GALLERY_OK; at++)
         if (in_limit(limit, count, at)) GALLERY_TRY(hand_on(grid, &entry));
-    if (counts) counts->points += grid->handed_on;
-    if (counts) counts->repeated += gallery_order_count(grid->order) - at;
+    if (counts) {
+        counts->points += grid->handed_on;
+        counts->repeated += grid->own - grid->single;
+        counts->close += grid->close;
+    }
     return status == GALLERY_END ? GALLERY_OK : status;
 }

@@ -12,6 +12,11 @@ enum {
     POINTS,
     HEX,
     BUFFER,
+    BOTH_WAYS,
+    DEDUPE,
+    DEDUPE_HEADING,
+    MIN_DISTANCE,
+    SEED,
     WHERE,
     SQL,
     SPAT,
@@ -38,6 +43,12 @@ static const struct cli_option options[] = {
     {POINTS, "points", NULL, "points as they are"},
     {HEX, "hex", NULL, "with --area: a hexagonal grid, as dense as the square one"},
     {BUFFER, "buffer", "M", "with --area: also what is within M metres of a polygon"},
+    {BOTH_WAYS, "both-ways", NULL, "with --roads: each point again with the opposite heading"},
+    {DEDUPE, "dedupe", "M",
+     "with --roads: merge lines that run beside one another within M metres"},
+    {DEDUPE_HEADING, "dedupe-heading", "DEG", "how far headings may differ then (default: 30)"},
+    {MIN_DISTANCE, "min-distance", "M", "a random choice of points, no two closer than M metres"},
+    {SEED, "seed", "N", "another choice (default: 0)"},
     {'l', "layer", "LAYER", "read this layer only; may be repeated (default: all)"},
     {WHERE, "where", "EXPR", "only features that fit an SQL condition"},
     {SQL, "sql", "SELECT", "read what an SQL query gives, not layers"},
@@ -152,6 +163,23 @@ static void take_option(struct grid_options *o, int key, const char *arg) {
     case POINTS: set_mode(o, GALLERY_GRID_POINTS, "--points", NULL); break;
     case HEX: s->hex = true; break;
     case BUFFER: s->buffer_m = cli_number(&o->c, "--buffer", arg, 0, GALLERY_GRID_MOST_M); break;
+    case BOTH_WAYS: s->both_ways = true; break;
+    case DEDUPE:
+        s->dedupe_m =
+            cli_number(&o->c, "--dedupe", arg, GALLERY_GRID_LEAST_M, GALLERY_GRID_DEDUPE_MOST_M);
+        break;
+    case DEDUPE_HEADING:
+        s->dedupe_deg = cli_number(&o->c, "--dedupe-heading", arg, 0, 90);
+        o->dedupe_heading = true;
+        break;
+    case MIN_DISTANCE:
+        s->min_distance_m =
+            cli_number(&o->c, "--min-distance", arg, GALLERY_GRID_LEAST_M, GALLERY_GRID_MOST_M);
+        break;
+    case SEED:
+        s->seed = (unsigned long long)cli_integer(&o->c, "--seed", arg, 0, LONG_MAX);
+        o->seed = true;
+        break;
     case 'l': append(&o->layers, arg, strlen(arg)); break;
     case WHERE: s->where = arg; break;
     case SQL: s->sql = arg; break;
@@ -199,6 +227,22 @@ static void check_diff(const struct grid_options *o, bool grids) {
         cli_usage(&o->c, "--diff writes GeoJSON lines: %s would not be one", o->c.output);
 }
 
+static void check_thinning(const struct grid_options *o) {
+    const gallery_grid_setup *s = &o->setup;
+    if (s->mode != GALLERY_GRID_ROADS && (s->both_ways || s->dedupe_m > 0))
+        cli_usage(&o->c, "%s has no effect without --roads",
+                  s->both_ways ? "--both-ways" : "--dedupe");
+    if (s->both_ways && s->limit)
+        cli_usage(&o->c, "only one of --both-ways and --limit can be given");
+    if (o->dedupe_heading && !(s->dedupe_m > 0))
+        cli_usage(&o->c, "--dedupe-heading has no effect without --dedupe");
+    if (o->seed && !(s->min_distance_m > 0))
+        cli_usage(&o->c, "--seed has no effect without --min-distance");
+    if ((s->dedupe_m > 0 || s->min_distance_m > 0) && !s->sorted)
+        cli_usage(&o->c, "%s needs all points in order: not with --unsorted",
+                  s->dedupe_m > 0 ? "--dedupe" : "--min-distance");
+}
+
 static void check(const struct grid_options *o) {
     const gallery_grid_setup *s = &o->setup;
     bool from_stdin = false;
@@ -207,6 +251,7 @@ static void check(const struct grid_options *o) {
         cli_usage(&o->c, "--highway has no effect without --roads");
     if (s->mode != GALLERY_GRID_AREA && (s->hex || s->buffer_m != 0))
         cli_usage(&o->c, "%s has no effect without --area", s->hex ? "--hex" : "--buffer");
+    check_thinning(o);
     if (s->sql && s->layers) cli_usage(&o->c, "only one of -sql and -l can be given");
     if (!o->c.argc) cli_usage(&o->c, "no source: name a file, or - for standard input");
     for (int i = 0; i < o->c.argc; i++) from_stdin |= !strcmp(o->c.argv[i], "-");
@@ -217,6 +262,7 @@ static void check(const struct grid_options *o) {
 void grid_options_parse(struct grid_options *o, int argc, char **argv) {
     const char *arg;
     o->setup.sorted = true;
+    o->setup.dedupe_deg = 30;
     cli_start(&o->c, &spec, argc, argv, NULL);
     bool grids = false;
     for (int key; (key = cli_next(&o->c, &arg));) {

@@ -8,7 +8,7 @@
 struct grid_options {
     cli c; /* its operands are the sources */
     gallery_grid_setup setup;
-    bool skip_errors, diff, dry_run, json;
+    bool skip_errors, dedupe_heading, seed, diff, dry_run, json;
     const char *format; /* of OGR; NULL: GeoJSON lines */
     /* what setup points to */
     char **layers, **keep, **open_options, **config;

@@ -68,6 +68,8 @@ static void print_counts(const struct job *job) {
                 : i          ? ","
                              : "{",
                 lines[i].name, lines[i].count);
+    if (job->o.setup.dedupe_m > 0 || job->o.setup.min_distance_m > 0)
+        fprintf(stdout, job->o.json ? ",\"close\":%llu" : "close       %14llu\n", n->close);
     if (job->o.setup.clip)
         fprintf(stdout, job->o.json ? ",\"clipped\":%llu" : "clipped     %14llu\n", n->clipped);
     if (job->o.json)
@@ -83,6 +85,7 @@ static void add_counts(gallery_grid_counts *total, const gallery_grid_counts *n)
     total->no_geometry += n->no_geometry;
     total->broken += n->broken;
     total->points += n->points;
+    total->close += n->close;
     total->clipped += n->clipped;
     total->repeated += n->repeated;
     total->length_m += n->length_m;
