@@ -1,5 +1,6 @@
 #include "driver.h"
 #include "context.h"
+#include "reach.h"
 
 #include <cpl_conv.h>
 #include <cpl_error.h>
@@ -9,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 /* Plain vector data. Not here: formats that name other sources (VRT, WFS), run code of their own
  * (SQLite's virtual tables), are converted by another program, or keep rasters. */
@@ -18,9 +18,6 @@ static const char *const formats[] = {"ESRI Shapefile", "GPKG",     "FlatGeobuf"
                                       "LIBKML",         "KML",      "CSV",        "OSM",
                                       "PostgreSQL",     "GML",      "DXF",        "MapInfo File",
                                       "OpenFileGDB",    "OGR_GMT",  "JML",        NULL};
-
-/* File systems of GDAL that stay on this machine. */
-static const char *const local_systems[] = {"vsimem", "vsizip", "vsigzip", "vsitar", "vsisubfile"};
 
 /* ----------------------------------------------------------------- complaints */
 
@@ -41,40 +38,6 @@ void gallery_complaint_begin(gallery_complaint *complaint) {
 
 void gallery_complaint_end(void) {
     CPLPopErrorHandler();
-}
-
-/* --------------------------------------------------------------------- access */
-
-static bool starts(const char *text, const char *with) {
-    return !strncasecmp(text, with, strlen(with));
-}
-
-static bool is_database(const char *path) {
-    return starts(path, "PG:") || starts(path, "postgresql://");
-}
-
-/* "/vsizip//vsicurl/..." is remote, too. */
-static bool is_remote(const char *path) {
-    if (strstr(path, "://") && !is_database(path)) return true;
-    for (const char *at = strstr(path, "/vsi"); at; at = strstr(at + 1, "/vsi")) {
-        bool local = false;
-        for (size_t i = 0; i < sizeof local_systems / sizeof *local_systems; i++) {
-            size_t n = strlen(local_systems[i]);
-            local |= !strncmp(at + 1, local_systems[i], n) && strchr("/_", at[1 + n]);
-        }
-        if (!local) return true;
-    }
-    return false;
-}
-
-static int check_access(gallery_context *ctx, const char *path, const gallery_grid_setup *setup) {
-    struct stat st;
-    if (!*path) return gallery_fail(ctx, GALLERY_EIO, "'': no such file");
-    if (is_remote(path) && !setup->allow_net)
-        return gallery_fail(ctx, GALLERY_EIO,
-                            "%s: not on this machine; --allow-net lets GDAL fetch it", path);
-    if (is_remote(path) || is_database(path) || starts(path, "/vsi")) return GALLERY_OK;
-    return stat(path, &st) ? gallery_fail_errno(ctx, path) : GALLERY_OK;
 }
 
 /* ------------------------------------------------------------------------ OSM */
@@ -201,14 +164,14 @@ static GDALDriverH identify(const char *path, const gallery_grid_setup *setup) {
 /* Most agencies zip their shapefiles; GDAL itself looks only into those named .shp.zip. */
 static bool is_zip(const char *path) {
     size_t n = strlen(path);
-    return n > 4 && !strcasecmp(path + n - 4, ".zip") && !starts(path, "/vsi");
+    return n > 4 && !strcasecmp(path + n - 4, ".zip") && strncmp(path, "/vsi", 4) != 0;
 }
 
 int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_grid_setup *setup,
                         GDALDatasetH *dataset) {
     gallery_complaint complaint;
     *dataset = NULL;
-    GALLERY_TRY(check_access(ctx, path, setup));
+    GALLERY_TRY(gallery_reach_check_path(ctx, path, setup->allow_net));
     gallery_complaint_begin(&complaint);
     if (!GDALGetDriverByName("ESRI Shapefile")) GDALAllRegister();
     char *within = is_zip(path) ? CPLStrdup(CPLSPrintf("/vsizip/%s", path)) : NULL;

@@ -3,6 +3,7 @@
 #include "context.h"
 #include "geodesy.h"
 #include "order.h"
+#include "reach.h"
 #include "region.h"
 #include "sample.h"
 #include "seen.h"
@@ -112,12 +113,7 @@ static int check_setup(gallery_context *ctx, const gallery_grid_setup *setup) {
         return gallery_fail(ctx, GALLERY_EUSAGE, "there is no shard %u of %u", setup->shard,
                             setup->shards);
     GALLERY_TRY(check_tag(ctx, setup->tag));
-    for (const char *const *pair = setup->config; pair && *pair; pair++)
-        if (!strchr(*pair, '=') || **pair == '=')
-            return gallery_fail(ctx, GALLERY_EUSAGE, "--config: '%s' is no NAME=VALUE", *pair);
-    for (const char *const *pair = setup->open_options; pair && *pair; pair++)
-        if (!strchr(*pair, '=') || **pair == '=')
-            return gallery_fail(ctx, GALLERY_EUSAGE, "-oo: '%s' is no NAME=VALUE", *pair);
+    GALLERY_TRY(gallery_reach_check_options(ctx, setup));
     for (const char *const *name = setup->keep; name && *name; name++) {
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
             if (!strcmp(*name, own[i]))
