@@ -1,4 +1,5 @@
 #include "environment.h"
+#include "archive_block.h"
 #include "context.h"
 
 #include <errno.h>
@@ -68,6 +69,12 @@ static bool is_head(const struct head *h) {
     return h->magic == 0xBEEFC0DEu && h->version == 1 && (h->flags & 8);
 }
 
+bool gallery_environment_is_start(const uint8_t start[24]) {
+    struct head h = {0};
+    memcpy(&h, start, 24);
+    return is_head(&h);
+}
+
 /* NULL, or why LMDB must not see the file. */
 static const char *wrong_head(int fd) {
     struct head heads[2];
@@ -95,8 +102,15 @@ int gallery_environment_check(gallery_context *ctx, const char *path, const char
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), status = GALLERY_OK;
     if (fd < 0) return gallery_fail_errno(ctx, shown);
     const char *wrong = NULL;
+    uint8_t start[8];
     if (fstat(fd, &st))
         status = gallery_fail_errno(ctx, shown);
+    else if (S_ISREG(st.st_mode) && pread(fd, start, sizeof start, 0) == (ssize_t)sizeof start &&
+             gallery_archive_is_archive(start))
+        status = gallery_fail(ctx, GALLERY_EFORMAT,
+                              "%s: an archive, not a gallery; make one of it: vt-index import -g "
+                              "GALLERY %s",
+                              shown, shown);
     else if (!S_ISREG(st.st_mode))
         wrong = "not a regular file";
     else if (sizeof(size_t) == 8)

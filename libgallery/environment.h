@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <lmdb.h>
 
@@ -25,6 +26,9 @@ struct gallery_environment {
 /* Checks the file's head before LMDB, which trusts it, maps it: GALLERY_EFORMAT for what is no LMDB
  * file, or shorter than its pages. `shown` stands in messages. */
 int gallery_environment_check(gallery_context *ctx, const char *path, const char *shown);
+
+/* The first 24 bytes of a file are those of an LMDB file. */
+bool gallery_environment_is_start(const uint8_t start[24]);
 
 /* path: without symbolic links, as the lock file lies beside it. */
 int gallery_environment_open(gallery_context *ctx, const char *path, const char *shown,
