@@ -1,5 +1,6 @@
 #include "grid.h"
 #include "area.h"
+#include "boxes.h"
 #include "context.h"
 #include "geodesy.h"
 #include "order.h"
@@ -33,6 +34,7 @@ struct gallery_grid {
     gallery_thin *thin[THINS];    /* one after the other; NULL: none more */
     unsigned long long at[THINS]; /* how many points they were asked for */
     unsigned line;                /* tells the line at hand from others, 16 bits */
+    gallery_boxes *boxes;         /* of the source at hand, with setup.boxes */
     gallery_grid_counts *counts;
     unsigned long long made, handed_on;    /* points in all */
     unsigned long long own, single, close; /* of the shard: made, single, dropped by `thin` */
@@ -63,6 +65,11 @@ static enum kind kind_wanted(const gallery_grid *grid) {
                                                    : POINTS;
 }
 
+/* What is read, if not what is made. */
+static enum kind kind_read(const gallery_grid *grid) {
+    return grid->setup.boxes ? POINTS : kind_wanted(grid);
+}
+
 /* -------------------------------------------------------------------- opening */
 
 /* What a gallery takes for a tag. */
@@ -91,7 +98,21 @@ static int check_thinning(gallery_context *ctx, const gallery_grid_setup *setup)
     return GALLERY_OK;
 }
 
+static int check_boxes(gallery_context *ctx, const gallery_grid_setup *setup) {
+    const gallery_grid_boxes *b = setup->boxes;
+    if (!b) return GALLERY_OK;
+    if (setup->mode != GALLERY_GRID_AREA)
+        return gallery_fail(ctx, GALLERY_EUSAGE, "--bbox-of has no effect without --area");
+    if (!(b->clip_percent >= 0 && b->clip_percent < 50))
+        return gallery_fail(ctx, GALLERY_EUSAGE, "--clip-percentile: %g is not between 0 and 50",
+                            b->clip_percent);
+    if (!(b->pad_deg >= 0 && b->pad_deg <= 90))
+        return gallery_fail(ctx, GALLERY_EUSAGE, "--pad: %g is not between 0 and 90", b->pad_deg);
+    return GALLERY_OK;
+}
+
 static int check_setup(gallery_context *ctx, const gallery_grid_setup *setup) {
+    const char *keep = setup->boxes ? "--by" : "--keep";
     static const char *const own[] = {"id", "kind", "heading", "source", "error", "end"};
     if (setup->mode < GALLERY_GRID_ROADS || setup->mode > GALLERY_GRID_POINTS || !setup->take)
         return gallery_fail(ctx, GALLERY_EUSAGE, "no mode, or nothing to take the points");
@@ -99,6 +120,7 @@ static int check_setup(gallery_context *ctx, const gallery_grid_setup *setup) {
         !(setup->spacing_m >= GALLERY_GRID_LEAST_M && setup->spacing_m <= GALLERY_GRID_MOST_M))
         return gallery_fail(ctx, GALLERY_EUSAGE, "a spacing of %g m is not between %g and %g",
                             setup->spacing_m, GALLERY_GRID_LEAST_M, GALLERY_GRID_MOST_M);
+    GALLERY_TRY(check_boxes(ctx, setup));
     if (setup->mode != GALLERY_GRID_AREA && (setup->hex || setup->buffer_m != 0))
         return gallery_fail(ctx, GALLERY_EUSAGE, "%s has no effect without --area",
                             setup->hex ? "--hex" : "--buffer");
@@ -118,11 +140,11 @@ static int check_setup(gallery_context *ctx, const gallery_grid_setup *setup) {
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
             if (!strcmp(*name, own[i]))
                 return gallery_fail(ctx, GALLERY_EUSAGE,
-                                    "--keep: '%s' is a property that points have already", *name);
+                                    "%s: '%s' is a property that points have already", keep, *name);
         if (setup->tag && !strcmp(*name, "tag"))
-            return gallery_fail(ctx, GALLERY_EUSAGE, "--keep: 'tag' is what --tag sets");
+            return gallery_fail(ctx, GALLERY_EUSAGE, "%s: 'tag' is what --tag sets", keep);
         if (!**name || strpbrk(*name, "\r\n,"))
-            return gallery_fail(ctx, GALLERY_EUSAGE, "--keep: '%s' is no field's name", *name);
+            return gallery_fail(ctx, GALLERY_EUSAGE, "%s: '%s' is no field's name", keep, *name);
     }
     return GALLERY_OK;
 }
@@ -182,6 +204,7 @@ void gallery_grid_close(gallery_grid *grid) {
     gallery_order_close(grid->order);
     gallery_region_close(grid->clip);
     for (int i = 0; i < THINS; i++) gallery_thin_close(grid->thin[i]);
+    gallery_boxes_close(grid->boxes);
     set_config(grid, false);
     free(grid->xy);
     free(grid->ends);
@@ -400,7 +423,7 @@ static int add_part(gallery_grid *grid, OGRGeometryH geometry, enum kind kind) {
     struct part part = {grid->vertex_count, grid->end_count, 0};
     if (OGR_G_IsEmpty(geometry)) return GALLERY_OK;
     grid->found[kind]++;
-    if (kind != kind_wanted(grid)) return GALLERY_OK;
+    if (kind != kind_read(grid)) return GALLERY_OK;
     if (kind != POLYGONS) {
         GALLERY_TRY(add_ring(grid, geometry, &part));
     } else {
@@ -457,6 +480,57 @@ static int sample_part(gallery_grid *grid, const struct part *part) {
     }
 }
 
+/* ------------------------------------------------------------------------ boxes */
+
+/* A region's points share the values of all fields to keep. */
+static bool has_region(const gallery_grid *grid, const json_t *kept) {
+    for (const char *const *name = grid->setup.keep; name && *name; name++) {
+        const json_t *value = json_object_get(kept, *name);
+        const char *text = json_string_value(value);
+        if (!value || json_is_null(value) || (text && !*text)) return false;
+    }
+    return true;
+}
+
+static int add_to_region(gallery_grid *grid, const json_t *kept) {
+    char *name = kept ? json_dumps(kept, JSON_COMPACT | JSON_SORT_KEYS) : strdup("{}");
+    int status = name ? GALLERY_OK : gallery_fail_memory(grid->ctx, 1);
+    for (size_t i = 0; status == GALLERY_OK && i < grid->part_count; i++) {
+        const struct part *part = &grid->parts[i];
+        const double *xy = grid->xy + 2 * part->vertex;
+        if (grid->ends[part->end]) status = gallery_boxes_add(grid->boxes, name, xy[0], xy[1]);
+    }
+    free(name);
+    return status;
+}
+
+static int sample_box(gallery_grid *grid, const char *path, size_t i) {
+    const gallery_grid_setup *s = &grid->setup;
+    const gallery_area_setup area = {s->spacing_m, s->buffer_m, s->hex, false};
+    const size_t corners = 4;
+    const char *name;
+    gallery_box b;
+    gallery_boxes_get(grid->boxes, i, s->boxes->clip_percent, s->boxes->pad_deg, &name, &b);
+    const double xy[] = {b.west, b.south, b.east, b.south, b.east, b.north, b.west, b.north};
+    json_t *kept = json_loads(name, 0, NULL);
+    int status =
+        kept ? set_constant(grid, path, s->keep ? kept : NULL) : gallery_fail_memory(grid->ctx, 1);
+    json_decref(kept);
+    if (status != GALLERY_OK) return status;
+    return gallery_sample_area(grid->ctx, xy, &corners, 1, &area, take_point, grid);
+}
+
+/* After the last of the source's points. */
+static int sample_boxes(gallery_grid *grid, const char *path) {
+    grid->place = path;
+    grid->counts->regions = gallery_boxes_count(grid->boxes);
+    for (size_t i = 0; i < grid->counts->regions; i++) {
+        GALLERY_TRY(sample_box(grid, path, i));
+        if (grid->setup.progress) grid->setup.progress(grid->setup.user, grid->made);
+    }
+    return GALLERY_OK;
+}
+
 /* --------------------------------------------------------------------- reading */
 
 /* Looks at the whole feature before the first of its points is handed on, so that a broken one
@@ -472,7 +546,10 @@ static int look_at_feature(gallery_grid *grid, const gallery_feature *feature) {
     }
     GALLERY_TRY(add_geometry(grid, feature->geometry));
     grid->counts->features++;
-    if (grid->part_count)
+    if (grid->boxes && grid->part_count && !has_region(grid, feature->kept)) {
+        grid->counts->unnamed++;
+        grid->part_count = 0;
+    } else if (grid->part_count)
         grid->counts->used++;
     else
         grid->counts->other++;
@@ -480,6 +557,7 @@ static int look_at_feature(gallery_grid *grid, const gallery_feature *feature) {
 }
 
 static int sample_feature(gallery_grid *grid, const char *source, const gallery_feature *feature) {
+    if (grid->boxes) return add_to_region(grid, feature->kept);
     if (grid->setup.keep && grid->part_count)
         GALLERY_TRY(set_constant(grid, source, feature->kept));
     for (size_t i = 0; i < grid->part_count; i++) GALLERY_TRY(sample_part(grid, &grid->parts[i]));
@@ -519,7 +597,7 @@ static int read_features(gallery_grid *grid, gallery_source *source, const char 
 /* Why there is not one point. */
 static int fail_empty(gallery_grid *grid, const char *path, const gallery_grid_counts *n,
                       unsigned long long filtered) {
-    enum kind kind = kind_wanted(grid);
+    enum kind kind = kind_read(grid);
     const char *name = kind_names[kind], *where = grid->setup.where  ? " that fits --where"
                                                   : grid->setup.spat ? " that touches -spat"
                                                                      : "";
@@ -538,17 +616,19 @@ static int fail_empty(gallery_grid *grid, const char *path, const gallery_grid_c
                                     grid->found[other], kind_names[other], kind_options[other]);
     if (n->broken == n->features)
         return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: every feature is broken", path);
+    if (n->unnamed && n->used == 0)
+        return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: no point has the fields of --by", path);
     if (n->used == 0)
         return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: no feature has a geometry", path);
     if (n->clipped)
         return gallery_fail(grid->ctx, GALLERY_EEMPTY,
                             "%s: none of %llu points lies inside the polygons of -clip", path,
                             n->clipped);
-    if (kind == POLYGONS)
+    if (kind == POLYGONS || grid->boxes)
         return gallery_fail(grid->ctx, GALLERY_EEMPTY,
-                            "%s: no point of the grid lies inside the polygons: is a spacing of "
-                            "%g m too wide?",
-                            path, grid->setup.spacing_m);
+                            "%s: no point of the grid lies inside the %s: is a spacing of %g m too "
+                            "wide?",
+                            path, grid->boxes ? "boxes" : name, grid->setup.spacing_m);
     return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: no %s that have a length", path, name);
 }
 
@@ -561,12 +641,16 @@ int gallery_grid_read(gallery_grid *grid, const char *path, gallery_grid_counts 
     memset(grid->found, 0, sizeof grid->found);
     int status = set_constant(grid, path, NULL);
     if (status != GALLERY_OK) goto done;
+    if (grid->setup.boxes) GALLERY_GO(gallery_boxes_open(grid->ctx, &grid->boxes));
     GALLERY_GO(gallery_source_open(grid->ctx, path, &grid->setup, &source));
     GALLERY_GO(read_features(grid, source, path));
+    if (grid->boxes) GALLERY_GO(sample_boxes(grid, path));
     if (grid->made == made)
         status = fail_empty(grid, name, &counts, gallery_source_filtered(source));
 done:
     gallery_source_close(source);
+    gallery_boxes_close(grid->boxes);
+    grid->boxes = NULL;
     grid->counts = NULL;
     if (total) {
         total->features += counts.features;
@@ -577,6 +661,8 @@ done:
         total->points += counts.points;
         total->close += counts.close;
         total->clipped += counts.clipped;
+        total->regions += counts.regions;
+        total->unnamed += counts.unnamed;
         total->repeated += counts.repeated;
         total->length_m += counts.length_m;
     }

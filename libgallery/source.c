@@ -121,16 +121,16 @@ static bool listed(const char *const *names, const char *name) {
     return false;
 }
 
-static const char *osm_layer(enum gallery_grid_mode mode) {
-    return mode == GALLERY_GRID_ROADS  ? "lines"
-           : mode == GALLERY_GRID_AREA ? "multipolygons"
-                                       : "points";
+static const char *osm_layer(const gallery_grid_setup *setup) {
+    return setup->mode == GALLERY_GRID_ROADS                   ? "lines"
+           : setup->mode == GALLERY_GRID_AREA && !setup->boxes ? "multipolygons"
+                                                               : "points";
 }
 
 static bool wanted(const gallery_source *s, OGRLayerH layer) {
     const char *name = OGR_L_GetName(layer);
     if (s->setup->layers) return listed(s->setup->layers, name);
-    if (s->interleaved) return !strcmp(name, osm_layer(s->setup->mode));
+    if (s->interleaved) return !strcmp(name, osm_layer(s->setup));
     return OGR_FD_GetGeomFieldCount(OGR_L_GetLayerDefn(layer)) > 0;
 }
 
@@ -170,8 +170,8 @@ static int refuse_names(const gallery_source *s) {
         bool found = false;
         for (size_t k = 0; k < s->layer_count; k++) found |= s->layers[k].keep[i] >= 0;
         if (!found)
-            return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: --keep: no field '%s'", s->path,
-                                s->setup->keep[i]);
+            return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: %s: no field '%s'", s->path,
+                                s->setup->boxes ? "--by" : "--keep", s->setup->keep[i]);
     }
     for (size_t k = 0; k < s->layer_count; k++)
         if (s->layers[k].highway >= 0) return GALLERY_OK;

@@ -17,6 +17,10 @@ enum {
     DEDUPE_HEADING,
     MIN_DISTANCE,
     SEED,
+    BBOX_OF,
+    BY,
+    CLIP_PERCENTILE,
+    PAD,
     WHERE,
     SQL,
     SPAT,
@@ -49,6 +53,10 @@ static const struct cli_option options[] = {
     {DEDUPE_HEADING, "dedupe-heading", "DEG", "how far headings may differ then (default: 30)"},
     {MIN_DISTANCE, "min-distance", "M", "a random choice of points, no two closer than M metres"},
     {SEED, "seed", "N", "another choice (default: 0)"},
+    {BBOX_OF, "bbox-of", "POINTS", "with --area: the boxes of a source's points, no SOURCE"},
+    {BY, "by", "FIELDS", "with --bbox-of: a box for each value of these fields, not one"},
+    {CLIP_PERCENTILE, "clip-percentile", "P", "with --bbox-of: clip P percent at each end"},
+    {PAD, "pad", "D", "with --bbox-of: boxes wider by D degrees on each side"},
     {'l', "layer", "LAYER", "read this layer only; may be repeated (default: all)"},
     {WHERE, "where", "EXPR", "only features that fit an SQL condition"},
     {SQL, "sql", "SELECT", "read what an SQL query gives, not layers"},
@@ -155,6 +163,37 @@ static void set_shard(struct grid_options *o, const char *arg) {
     free(part);
 }
 
+static void take_box_option(struct grid_options *o, int key, const char *arg) {
+    if (key == BBOX_OF) {
+        if (o->bbox_of) cli_usage(&o->c, "--bbox-of can be given once");
+        o->bbox_of = strdup(arg);
+        if (!o->bbox_of) abort();
+        return;
+    }
+    o->box_option = key == BY ? "--by" : key == PAD ? "--pad" : "--clip-percentile";
+    if (key == BY)
+        add_fields(o, arg);
+    else if (key == PAD)
+        o->boxes.pad_deg = cli_number(&o->c, "--pad", arg, 0, 90);
+    else
+        o->boxes.clip_percent = cli_number(&o->c, "--clip-percentile", arg, 0, 49.9);
+}
+
+/* The points are the source. */
+static void set_boxes(struct grid_options *o) {
+    if (!o->bbox_of) {
+        if (o->box_option) cli_usage(&o->c, "%s has no effect without --bbox-of", o->box_option);
+        return;
+    }
+    if (o->setup.mode != GALLERY_GRID_AREA)
+        cli_usage(&o->c, "--bbox-of has no effect without --area");
+    if (o->keeps) cli_usage(&o->c, "--keep has no effect with --bbox-of: --by keeps its fields");
+    if (o->c.argc) cli_usage(&o->c, "--bbox-of names the source: '%s' is one more", o->c.argv[0]);
+    o->c.argv = &o->bbox_of;
+    o->c.argc = 1;
+    o->setup.boxes = &o->boxes;
+}
+
 static void take_option(struct grid_options *o, int key, const char *arg) {
     gallery_grid_setup *s = &o->setup;
     switch (key) {
@@ -180,6 +219,10 @@ static void take_option(struct grid_options *o, int key, const char *arg) {
         s->seed = (unsigned long long)cli_integer(&o->c, "--seed", arg, 0, LONG_MAX);
         o->seed = true;
         break;
+    case BBOX_OF:
+    case BY:
+    case CLIP_PERCENTILE:
+    case PAD: take_box_option(o, key, arg); break;
     case 'l': append(&o->layers, arg, strlen(arg)); break;
     case WHERE: s->where = arg; break;
     case SQL: s->sql = arg; break;
@@ -189,7 +232,10 @@ static void take_option(struct grid_options *o, int key, const char *arg) {
     case OO: append(&o->open_options, arg, strlen(arg)); break;
     case CONFIG: add_config(o, arg); break;
     case HIGHWAY: s->highway = arg; break;
-    case KEEP: add_fields(o, arg); break;
+    case KEEP:
+        o->keeps = true;
+        add_fields(o, arg);
+        break;
     case TAG: s->tag = arg; break;
     case LIMIT:
         s->limit = (unsigned long long)cli_integer(&o->c, "--limit", arg, 1, LONG_MAX);
@@ -278,6 +324,7 @@ void grid_options_parse(struct grid_options *o, int argc, char **argv) {
     o->setup.keep = (const char *const *)o->keep;
     o->setup.open_options = (const char *const *)o->open_options;
     o->setup.config = (const char *const *)o->config;
+    set_boxes(o);
     set_format(o);
     check(o);
 }
@@ -287,4 +334,5 @@ void grid_options_free(struct grid_options *o) {
     free_list(o->keep);
     free_list(o->open_options);
     free_list(o->config);
+    free(o->bbox_of);
 }

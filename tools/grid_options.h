@@ -13,6 +13,10 @@ struct grid_options {
     /* what setup points to */
     char **layers, **keep, **open_options, **config;
     double spat[4];
+    gallery_grid_boxes boxes;
+    char *bbox_of;          /* stands for the operands */
+    const char *box_option; /* one that was given and needs --bbox-of */
+    bool keeps;
 };
 
 /* Fills in everything of setup but the callbacks. A wrong option prints a message and exits. */

@@ -5,7 +5,6 @@ polygon() { echo "{\"type\":\"Feature\",\"properties\":{},\"geometry\":{\"type\"
 polygon "[[[9.5,47],[9.7,47.05],[9.6,47.2],[9.5,47]],[[9.57,47.05],[9.62,47.06],[9.6,47.1],[9.57,47.05]]]" >holed.geojson
 echo "squares and hexagons, points and those that GEOS finds inside"
 for grid in "--area 100" "--area 100 --hex"; do
-    # shellcheck disable=SC2086 # two options
     vt-grid $grid holed.geojson >points.geojsonl
     wc -l <points.geojsonl
     ogr2ogr -f CSV /vsistdout/ -clipsrc holed.geojson points.geojsonl | tail -n +2 | wc -l
@@ -21,7 +20,6 @@ polygon "[[[179.9,-17],[180.1,-17],[180.1,-16.9],[179.9,-16.9],[179.9,-17]]]" >b
     polygon "[[[-180,-17],[-179.9,-17],[-179.9,-16.9],[-180,-16.9],[-180,-17]]]"
 } >cut.geojsonl
 for grid in "" "--hex" "--buffer 1000" "--hex --buffer 1000"; do
-    # shellcheck disable=SC2086
     for source in beyond.geojson cut.geojsonl; do vt-grid --area 200 $grid $source | jq -c .geometry.coordinates | md5sum | cut -c 1-8; done | uniq | wc -l
 done
 echo "a pole, in degrees and in metres"
