@@ -167,6 +167,30 @@ static bool is_zip(const char *path) {
     return n > 4 && !strcasecmp(path + n - 4, ".zip") && strncmp(path, "/vsi", 4) != 0;
 }
 
+/* A seamless table of MapInfo is a list of other tables, wherever they are. GDAL looks at the same
+ * line of it. */
+static bool is_seamless(const char *path) {
+    size_t n = strlen(path);
+    if (n < 4 || strcasecmp(path + n - 4, ".tab") != 0) return false;
+    char **lines = CSLLoad2(path, 10000, 4096, NULL);
+    bool seamless = CSLPartialFindString(lines, "IsSeamless") >= 0;
+    CSLDestroy(lines);
+    return seamless;
+}
+
+static int refuse_seamless(gallery_context *ctx, const char *path, GDALDatasetH dataset) {
+    char **files = GDALGetFileList(dataset);
+    int status = GALLERY_OK;
+    for (int i = 0; status == GALLERY_OK && files && files[i]; i++)
+        if (is_seamless(files[i]))
+            status = gallery_fail(ctx, GALLERY_EFORMAT,
+                                  "%s: a seamless table, which can point anywhere; name the tables "
+                                  "that it points to, or give --allow-net",
+                                  path);
+    CSLDestroy(files);
+    return status;
+}
+
 int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_grid_setup *setup,
                         GDALDatasetH *dataset) {
     gallery_complaint complaint;
@@ -186,7 +210,11 @@ int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_gr
     else if (!*dataset || complaint.failed)
         status = gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", path,
                               complaint.failed ? complaint.text : "cannot be opened");
+    if (status == GALLERY_OK && !setup->allow_net && gallery_driver_is(*dataset, "MapInfo File"))
+        status = refuse_seamless(ctx, path, *dataset);
     gallery_complaint_end();
+    if (status != GALLERY_OK && *dataset) GDALClose(*dataset);
+    if (status != GALLERY_OK) *dataset = NULL;
     return status;
 }
 

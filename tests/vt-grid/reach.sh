@@ -34,6 +34,15 @@ try --points -s_srs /vsicurl/http://127.0.0.1:9/x.prj a.csv
 try --points -s_srs /vsis3/bucket/x.prj a.csv
 echo "= sources"
 try --points -clip v.vrt a.csv
+ogr2ogr -f "MapInfo File" part.tab g.gpkg
+echo '{"type":"Feature","properties":{"Table":"part.tab"},"geometry":{"type":"Polygon","coordinates":[[[9,47],[10,47],[10,48],[9,47]]]}}' >list.geojsonl
+ogr2ogr -f "MapInfo File" list.tab list.geojsonl 2>/dev/null
+printf 'begin_metadata\n"\\IsSeamless" = "TRUE"\n"\\IsSeamless\\" = ""\nend_metadata\n' >>list.tab
+mkdir tables && cp part.* list.* tables
+try --points part.tab
+try --points list.tab
+try --points list.tab --allow-net
+try --points tables
 try --points -clip /vsicurl/http://127.0.0.1:9/a.shp a.csv
 for source in "PG:dbname=x host=db.example.org" "PG:host = '10.0.0.1' dbname=x" "PG:hostaddr=10.0.0.1" "PG:service=x" "PG:host=localhost,db.example.org" \
     postgresql://u:p@db.example.org/x "postgresql://u:p@h@db/x" "postgresql:///x?host=db" "postgresql://localhost/x?hostaddr=10.0.0.1" "postgresql://[2001:db8::1]:5/x" "postgresql://%64b/x"; do
