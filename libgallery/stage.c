@@ -48,6 +48,11 @@ static int check_tags(gallery *g, const gallery_point *p) {
                              g->path, p->lon_deg, p->lat_deg, GALLERY_TAGS_MAX);
 }
 
+int gallery_check_stageable(gallery *g, const gallery_point *p) {
+    GALLERY_TRY(gallery_check_point(g, p));
+    return check_tags(g, p);
+}
+
 struct staging {
     const gallery_point *points;
     size_t n;
@@ -104,10 +109,7 @@ int gallery_require_writer(gallery *g) {
 
 static int stage(gallery *g, const gallery_point *points, size_t n, bool hidden) {
     GALLERY_TRY(gallery_require_writer(g));
-    for (size_t i = 0; i < n; i++) {
-        GALLERY_TRY(gallery_check_point(g, points + i));
-        GALLERY_TRY(check_tags(g, points + i));
-    }
+    for (size_t i = 0; i < n; i++) GALLERY_TRY(gallery_check_stageable(g, points + i));
     struct staging s = {points, n, hidden};
     return n ? gallery_write(g, stage_all, &s) : GALLERY_OK;
 }
@@ -314,7 +316,8 @@ static int read_batch(gallery *g, struct batch *b) {
 
 /* --------------------------------------------------------------------- embed */
 
-static int check_embeddings(gallery *g, const double *lonlat, size_t n, const float *numbers) {
+static int check_embeddings(const gallery *g, const double *lonlat, size_t n,
+                            const float *numbers) {
     size_t dim = (size_t)g->meta.setup.dim;
     double tolerance = g->restoring ? gallery_unit_tolerance(&g->meta.setup) : UNIT_TOLERANCE;
     for (size_t i = 0; i < n; i++) {
@@ -328,20 +331,25 @@ static int check_embeddings(gallery *g, const double *lonlat, size_t n, const fl
     return GALLERY_OK;
 }
 
-int gallery_embed_points(gallery *g, gallery_embed_fn embed, void *user, const double *lonlat,
-                         size_t n, float *numbers, uint8_t *out) {
+int gallery_encode_points(const gallery *g, const double *lonlat, size_t n, const float *numbers,
+                          uint8_t *out) {
     size_t all = n * (size_t)g->meta.setup.dim;
-    if (!n) return GALLERY_OK;
-    if (embed(user, lonlat, n, numbers))
-        return gallery_fail(g->ctx, GALLERY_EUSAGE,
-                            "%s: embedding failed; what was done is kept, for the same again",
-                            g->path);
     GALLERY_TRY(check_embeddings(g, lonlat, n, numbers));
     if (g->meta.setup.dtype == GALLERY_F16)
         g->f16->encode(numbers, all, out);
     else
         memcpy(out, numbers, all * sizeof(float));
     return GALLERY_OK;
+}
+
+int gallery_embed_points(gallery *g, gallery_embed_fn embed, void *user, const double *lonlat,
+                         size_t n, float *numbers, uint8_t *out) {
+    if (!n) return GALLERY_OK;
+    if (embed(user, lonlat, n, numbers))
+        return gallery_fail(g->ctx, GALLERY_EUSAGE,
+                            "%s: embedding failed; what was done is kept, for the same again",
+                            g->path);
+    return gallery_encode_points(g, lonlat, n, numbers, out);
 }
 
 /* --------------------------------------------------------------------- merge */

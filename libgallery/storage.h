@@ -64,12 +64,17 @@ int gallery_require_writer(gallery *g);
 int gallery_open_alone(gallery_context *ctx, const char *path, const gallery_setup *setup,
                        gallery **g);
 
-/* The embeddings of n points, checked, in `out` as the gallery keeps them. numbers: [n][dim] */
+/* Embeddings, checked, as the gallery keeps them. numbers: [n][dim] */
+int gallery_encode_points(const gallery *g, const double *lonlat, size_t n, const float *numbers,
+                          uint8_t *out);
+
+/* The embeddings of n points, in `out` as the gallery keeps them. numbers: [n][dim] */
 int gallery_embed_points(gallery *g, gallery_embed_fn embed, void *user, const double *lonlat,
                          size_t n, float *numbers, uint8_t *out);
 
 /* GALLERY_EVALUE for what is no canonical point with its id. */
 int gallery_check_point(gallery *g, const gallery_point *point);
+int gallery_check_stageable(gallery *g, const gallery_point *point); /* and its tags */
 
 /* As gallery_stage, but the points get no tag: embedded, they stay hidden. */
 int gallery_stage_hidden(gallery *g, const gallery_point *points, size_t n);
