@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define READERS_MAX 510
+#define LOCK_BYTES 32768 /* what LMDB's table takes for so many readers, and our system's mutexes \
+                          */
 #define DATABASES_MAX 16
 #define MAP_START ((size_t)16 << 20)
 
@@ -42,7 +44,9 @@ int gallery_fail_lmdb(gallery_context *ctx, const char *shown, int code) {
                             mdb_strerror(code));
     case ENOMEM:
         return gallery_fail(ctx, GALLERY_ENOMEM, "%s: no memory to map the gallery", shown);
-    default: return gallery_fail(ctx, GALLERY_EIO, "%s: %s", shown, mdb_strerror(code));
+    default:
+        return gallery_fail(ctx, GALLERY_EIO, "%s: %s%s", shown, mdb_strerror(code),
+                            gallery_advice(code));
     }
 }
 
@@ -186,9 +190,9 @@ static int take_lock(gallery_context *ctx, const char *path, const char *shown, 
                         shown, shown);
 }
 
-/* Where the lock file can be neither made nor written (a read-only file system, another user's
- * gallery), LMDB's table of readers is out of reach, and MDB_NOLOCK alone would let a writer reuse
- * pages under us. So such a reader holds a shared flock, which keeps writers out. */
+/* Where the lock file can be neither made nor written (a read-only file system, a full one, another
+ * user's gallery), LMDB's table of readers is out of reach, and MDB_NOLOCK alone would let a writer
+ * reuse pages under us. So such a reader holds a shared flock, which keeps writers out. */
 static int open_unlisted(gallery_context *ctx, const char *path, const char *shown, size_t size,
                          struct gallery_environment *e) {
     GALLERY_TRY(take_lock(ctx, path, shown, LOCK_SH, e));
@@ -196,13 +200,32 @@ static int open_unlisted(gallery_context *ctx, const char *path, const char *sho
     return rc ? gallery_fail_lmdb(ctx, shown, rc) : GALLERY_OK;
 }
 
+/* LMDB maps its lock file, which has holes when it is new: with a full disk, the first look at one
+ * would be a SIGBUS. Answers errno. */
+static int reserve_lock(const char *path) {
+    char *name = NULL;
+    struct stat st;
+    if (asprintf(&name, "%s-lock", path) < 0) return ENOMEM;
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666), rc = fd < 0 ? errno : 0;
+    free(name);
+    if (rc) return rc;
+    if (fstat(fd, &st)) rc = errno;
+    off_t size = !rc && st.st_size ? st.st_size : LOCK_BYTES;
+    /* Not posix_fallocate, which may write bytes that others have changed by then. */
+    if (!rc && st.st_blocks * 512 < size && fallocate(fd, 0, 0, size) && errno != EOPNOTSUPP)
+        rc = errno;
+    close(fd);
+    return rc;
+}
+
 static int open_listed(gallery_context *ctx, const char *path, const char *shown, size_t size,
                        bool write, struct gallery_environment *e) {
     struct statvfs fs;
     if (!write && !statvfs(path, &fs) && (fs.f_flag & ST_RDONLY))
         return open_unlisted(ctx, path, shown, size, e);
-    int rc = open_env(path, write ? 0 : MDB_RDONLY, size, &e->env);
-    if (!write && (rc == EACCES || rc == EPERM || rc == EROFS))
+    int rc = reserve_lock(path);
+    if (!rc) rc = open_env(path, write ? 0 : MDB_RDONLY, size, &e->env);
+    if (!write && (rc == EACCES || rc == EPERM || rc == EROFS || rc == ENOSPC || rc == EDQUOT))
         return open_unlisted(ctx, path, shown, size, e);
     if (rc) return gallery_fail_lmdb(ctx, shown, rc);
     int dead;
@@ -326,18 +349,21 @@ static int make_hidden(gallery_context *ctx, const char *path, struct gallery_hi
 
 /* Gives the file its name; GALLERY_EEXIST if that is taken. */
 static int place_hidden(gallery_context *ctx, const char *path, const struct gallery_hidden *h) {
-    int rc = h->name ? link(h->name, path)
-                     : linkat(AT_FDCWD, h->reach, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
-    if (rc && errno == EEXIST)
-        return gallery_fail(ctx, GALLERY_EEXIST, "%s: exists already; choose another name", path);
-    if (rc) return gallery_fail_errno(ctx, path);
     char *folder = folder_of(path);
-    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, status = GALLERY_OK;
     free(folder);
     if (fd < 0) return gallery_fail_errno(ctx, path);
-    rc = fsync(fd);
+    if (h->name ? link(h->name, path)
+                : linkat(AT_FDCWD, h->reach, AT_FDCWD, path, AT_SYMLINK_FOLLOW))
+        status = errno == EEXIST ? gallery_fail(ctx, GALLERY_EEXIST,
+                                                "%s: exists already; choose another name", path)
+                                 : gallery_fail_errno(ctx, path);
+    else if (fsync(fd)) {
+        status = gallery_fail_errno(ctx, path);
+        unlink(path); /* or the same could not be run again */
+    }
     close(fd);
-    return rc ? gallery_fail_errno(ctx, path) : GALLERY_OK;
+    return status;
 }
 
 void gallery_hidden_drop(struct gallery_hidden *h) {

@@ -225,7 +225,11 @@ static bool place(const gallery_sink *sink) {
     const char *path = sink->setup.path;
     if (!sync_path(sink->file, 0)) return false;
     if (sink->setup.overwrite ? rename(sink->file, path) : link(sink->file, path)) return false;
-    return sync_parent(path);
+    if (sync_parent(path)) return true;
+    int number = errno;
+    if (!sink->setup.overwrite) unlink(path); /* or the same could not be run again */
+    errno = number;
+    return false;
 }
 
 int gallery_sink_commit(gallery_sink *sink) {

@@ -388,8 +388,23 @@ static int open_hidden(struct cli_output *out) {
     return fd;
 }
 
-static void refuse_write(const cli *c, int number) {
-    cli_error(c, "%s: cannot write: %s", cli_output_name(c), strerror(number));
+/* What to do about it, where that is known. */
+static const char *advice(int number) {
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT: return "; make room and run the same again";
+    case EFBIG: return "; allow larger files (ulimit -f) and run the same again";
+    case EIO: return "; see what the kernel says of the disk (dmesg), then run the same again";
+    default: return "";
+    }
+}
+
+void cli_refuse_write(const cli *c, int number) {
+    cli_error(c, "%s: cannot write: %s%s", cli_output_name(c), strerror(number), advice(number));
+}
+
+static void refuse_output(const cli *c, int number) {
+    cli_error(c, "%s: %s%s", c->output, strerror(number), advice(number));
 }
 
 bool cli_output_open(const cli *c, struct cli_output *out) {
@@ -406,7 +421,7 @@ bool cli_output_open(const cli *c, struct cli_output *out) {
             if (S_ISDIR(st.st_mode)) errno = EISDIR;
             out->flush = true;
             out->path = NULL;
-            if (!out->file) cli_error(c, "%s: %s", c->output, strerror(errno));
+            if (!out->file) refuse_output(c, errno);
             return out->file != NULL;
         }
         if (!c->overwrite) {
@@ -417,7 +432,7 @@ bool cli_output_open(const cli *c, struct cli_output *out) {
     int fd = open_hidden(out);
     out->file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!out->file) {
-        cli_error(c, "%s: %s", c->output, strerror(errno));
+        refuse_output(c, errno);
         if (fd >= 0) close(fd);
         if (out->temporary) unlink(out->temporary);
         free(out->temporary);
@@ -457,19 +472,23 @@ static bool place(struct cli_output *out) {
         if (link(out->temporary, out->path)) return false;
         unlink(out->temporary);
     }
-    return sync_folder(out->path);
+    if (sync_folder(out->path)) return true;
+    int number = errno;
+    if (!out->overwrite) unlink(out->path); /* or the same could not be run again */
+    errno = number;
+    return false;
 }
 
 bool cli_output_commit(const cli *c, struct cli_output *out) {
     bool ok;
     if (is_stdout(out->path)) {
         ok = !ferror(out->file) && !fflush(out->file);
-        if (!ok) refuse_write(c, errno);
+        if (!ok) cli_refuse_write(c, errno);
         return ok;
     }
     ok = !ferror(out->file) && place(out);
     if (!ok) {
-        refuse_write(c, errno);
+        cli_refuse_write(c, errno);
         cli_output_abandon(out);
         return false;
     }
