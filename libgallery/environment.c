@@ -1,6 +1,7 @@
 #include "environment.h"
 #include "archive_block.h"
 #include "context.h"
+#include "temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +14,9 @@
 #include <unistd.h>
 
 #define READERS_MAX 510
-#define LOCK_BYTES 32768 /* what LMDB's table takes for so many readers, and our system's mutexes \
-                          */
+#define LOCK_BYTES                                                                 \
+    32768 /* what LMDB's table takes for so many readers, and our system's mutexes \
+           */
 #define DATABASES_MAX 16
 #define MAP_START ((size_t)16 << 20)
 
@@ -329,19 +331,11 @@ static char *folder_of(const char *path) {
 static int make_hidden(gallery_context *ctx, const char *path, struct gallery_hidden *h) {
     char *folder = folder_of(path);
     if (!folder) return gallery_fail_memory(ctx, strlen(path));
+    gallery_temporary_clean(path);
     h->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
     free(folder);
-    if (h->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
-        if (asprintf(&h->name, "%s.XXXXXX", path) < 0) {
-            h->name = NULL;
-            return gallery_fail_memory(ctx, strlen(path));
-        }
-        h->fd = mkostemp(h->name, O_CLOEXEC);
-        mode_t mask = umask(0);
-        umask(mask);
-        if (h->fd >= 0 && fchmod(h->fd, 0666 & ~mask)) { /* 0600 is narrower, which is safe */
-        }
-    }
+    if (h->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+        errno = gallery_temporary_file(path, &h->name, &h->fd);
     if (h->fd < 0) return gallery_fail_errno(ctx, path);
     snprintf(h->reach, sizeof h->reach, "/proc/self/fd/%d", h->fd);
     return GALLERY_OK;

@@ -1,4 +1,5 @@
 #include "cli.h"
+#include "libgallery/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -374,18 +375,8 @@ static int open_hidden(struct cli_output *out) {
     int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
     free(folder);
     if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
-    if (asprintf(&out->temporary, "%s.XXXXXX", out->path) < 0) {
-        out->temporary = NULL;
-        return -1;
-    }
-    fd = mkstemp(out->temporary);
-    if (fd >= 0) {
-        mode_t mask = umask(0);
-        umask(mask);
-        if (fchmod(fd, 0666 & ~mask)) { /* mkstemp's 0600 is narrower, which is safe */
-        }
-    }
-    return fd;
+    errno = gallery_temporary_file(out->path, &out->temporary, &fd);
+    return errno ? -1 : fd;
 }
 
 /* What to do about it, where that is known. */
@@ -429,6 +420,7 @@ bool cli_output_open(const cli *c, struct cli_output *out) {
             return false;
         }
     }
+    gallery_temporary_clean(out->path);
     int fd = open_hidden(out);
     out->file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!out->file) {
@@ -447,11 +439,8 @@ static bool name_hidden(struct cli_output *out) {
     char self[64];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(out->file));
     if (!out->overwrite) return !linkat(AT_FDCWD, self, AT_FDCWD, out->path, AT_SYMLINK_FOLLOW);
-    if (asprintf(&out->temporary, "%s.%ld.tmp", out->path, (long)getpid()) < 0) {
-        out->temporary = NULL;
-        return false;
-    }
-    return !linkat(AT_FDCWD, self, AT_FDCWD, out->temporary, AT_SYMLINK_FOLLOW);
+    errno = gallery_temporary_link(out->path, fileno(out->file), &out->temporary);
+    return !errno;
 }
 
 static bool sync_folder(const char *path) {

@@ -1,10 +1,13 @@
 /* Preloaded by tests/full/faults: the Nth call that puts something on a disk, maps a file or
  * changes a folder goes wrong.
  *
- *   FAULT_AT=N          which; counted from 1 in this process
- *   FAULT_HOW=HOW       full, broken: fails with ENOSPC, EIO, once; the disk stays full with
- * full-on. short: a write of half. kill, stop: SIGKILL, SIGSTOP before the call. FAULT_SEEN=FILE is
- * made when it happens FAULT_NO_TMPFILE=1  file systems without unnamed files
+ * FAULT_AT: N, counted from 1 in this process. FAULT_SEEN: a file that is made when it happens.
+ * FAULT_HOW:
+ * - full, broken: the call fails, once, with ENOSPC or EIO;
+ * - full-on: so do all calls from then on;
+ * - short: a write of half of it;
+ * - kill, stop: SIGKILL or SIGSTOP before the call;
+ * - kill-named: SIGKILL, on a file system that has no unnamed files.
  *
  * glibc's stdio does not write through its own write(), so a stream's calls are counted instead.
  * Standard output and error are left alone.
@@ -55,7 +58,7 @@ static bool fails(bool *half) {
     if (half) *half = false;
     if (!at || now < at || (now > at && !on)) return false;
     show();
-    if (is("kill")) kill(getpid(), SIGKILL);
+    if (is("kill") || is("kill-named")) kill(getpid(), SIGKILL);
     if (is("stop")) {
         raise(SIGSTOP);
         return false;
@@ -126,7 +129,7 @@ static int open_as(const char *name, const char *path, int flags, va_list list) 
     *(void **)&next = real(name);
     bool makes = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE;
     mode_t mode = makes ? va_arg(list, mode_t) : 0;
-    if ((flags & O_TMPFILE) == O_TMPFILE && *setting("FAULT_NO_TMPFILE")) {
+    if ((flags & O_TMPFILE) == O_TMPFILE && is("kill-named")) {
         errno = EOPNOTSUPP;
         return -1;
     }
