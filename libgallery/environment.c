@@ -247,7 +247,10 @@ int gallery_environment_open(gallery_context *ctx, const char *path, const char 
     int status = GALLERY_OK;
     bool write = access != GALLERY_READ;
     *e = (struct gallery_environment){.lock_fd = -1};
-    if (write) GALLERY_GO(take_lock(ctx, path, shown, LOCK_EX, e));
+    if (write) {
+        gallery_temporary_clean(path); /* of who was killed while he made it */
+        GALLERY_GO(take_lock(ctx, path, shown, LOCK_EX, e));
+    }
     GALLERY_GO(gallery_environment_check(ctx, path, shown));
     if (stat(path, &st)) {
         status = gallery_fail_errno(ctx, shown);
