@@ -119,8 +119,9 @@ check-full: check
 	@DEPS_FOR=full sh data/deps.sh
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=60
 	@tests/full/run $(BUILD)
-	@scratch=$$(mktemp -d) && (cd $$scratch && PATH="$(abspath $(BUILD))/bin:$$PATH" $(CURDIR)/tests/full/kills 300 | tee log && \
-	  [ $$(wc -l <log) = 1 ]); status=$$?; rm -rf $$scratch; exit $$status
+	@for test in "kills 300" "faults 1"; do \
+	  scratch=$$(mktemp -d) && (cd $$scratch && PATH="$(abspath $(BUILD))/bin:$$PATH" $(CURDIR)/tests/full/$$test | tee log && \
+	  [ $$(wc -l <log) = 1 ]); status=$$?; rm -rf $$scratch; [ $$status = 0 ] || exit $$status; done
 
 bench: all $(BENCHES)
 	@tests/bench/run $(BUILD)

@@ -21,6 +21,7 @@ libxxhash|libxxhash-dev|checksums and ids
 check='
 cmd:jq|jq|the tests read every stream with it
 cmd:ogr2ogr|gdal-bin|the tests convert tracks and make sources with it
+cmd:geod|proj-bin|the tests compare distances and headings with it
 cmd:ffmpeg|ffmpeg|the tests make videos with it
 cmd:/usr/bin/python3|python3|runs the schema checks
 file:/usr/lib/python3/dist-packages/jsonschema|python3-jsonschema|validates every stream against schemas/

@@ -3,6 +3,7 @@
 #include "block.h"
 #include "bytes.h"
 #include "context.h"
+#include "environment.h"
 #include "f16.h"
 #include "geodesy.h"
 #include "json.h"
@@ -61,6 +62,10 @@ static int read_header(gallery_archive *a) {
         return gallery_fail(a->ctx, GALLERY_EFORMAT, "%s: not an archive of a gallery, or cut off",
                             a->name);
     const char *wrong = gallery_archive_header_decode(bytes, &a->header);
+    if (wrong && gallery_environment_is_start(bytes))
+        return gallery_fail(a->ctx, GALLERY_EFORMAT,
+                            "%s: a gallery, not an archive; vt-index export packs it into one",
+                            a->name);
     if (wrong) return gallery_fail(a->ctx, GALLERY_EFORMAT, "%s: %s", a->name, wrong);
     count(a, bytes, sizeof bytes);
     return GALLERY_OK;

@@ -56,13 +56,23 @@ int(gallery_fail)(gallery_context *ctx, int status, const char *format, ...) {
     return status;
 }
 
+const char *gallery_advice(int number) {
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT: return "; make room and run the same again";
+    case EFBIG: return "; allow larger files (ulimit -f) and run the same again";
+    case EIO: return "; see what the kernel says of the disk (dmesg), then run the same again";
+    default: return "";
+    }
+}
+
 int(gallery_fail_errno)(gallery_context *ctx, const char *path) {
     int number = errno;
     int status = number == ENOMEM                       ? GALLERY_ENOMEM
                  : number == EEXIST                     ? GALLERY_EEXIST
                  : number == ENOSPC || number == EDQUOT ? GALLERY_EFULL
                                                         : GALLERY_EIO;
-    return gallery_fail(ctx, status, "%s: %s", path, strerror(number));
+    return gallery_fail(ctx, status, "%s: %s%s", path, strerror(number), gallery_advice(number));
 }
 
 int(gallery_fail_memory)(gallery_context *ctx, size_t bytes) {

@@ -14,9 +14,10 @@ struct gallery_context {
 int gallery_fail(gallery_context *ctx, int status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* "PATH: <errno text>". */
+/* "PATH: <errno text>", and what to do about it, where that is known. */
 int gallery_fail_errno(gallery_context *ctx, const char *path);
 int gallery_fail_memory(gallery_context *ctx, size_t bytes);
+const char *gallery_advice(int number);
 
 /* Tells the compiler that a failure is never GALLERY_OK, so that it sees which variables are set.
  */

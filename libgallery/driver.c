@@ -1,5 +1,6 @@
 #include "driver.h"
 #include "context.h"
+#include "reach.h"
 
 #include <cpl_conv.h>
 #include <cpl_error.h>
@@ -8,7 +9,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <strings.h>
 
 /* Plain vector data. Not here: formats that name other sources (VRT, WFS), run code of their own
  * (SQLite's virtual tables), are converted by another program, or keep rasters. */
@@ -17,9 +18,6 @@ static const char *const formats[] = {"ESRI Shapefile", "GPKG",     "FlatGeobuf"
                                       "LIBKML",         "KML",      "CSV",        "OSM",
                                       "PostgreSQL",     "GML",      "DXF",        "MapInfo File",
                                       "OpenFileGDB",    "OGR_GMT",  "JML",        NULL};
-
-/* File systems of GDAL that stay on this machine. */
-static const char *const local_systems[] = {"vsimem", "vsizip", "vsigzip", "vsitar", "vsisubfile"};
 
 /* ----------------------------------------------------------------- complaints */
 
@@ -40,40 +38,6 @@ void gallery_complaint_begin(gallery_complaint *complaint) {
 
 void gallery_complaint_end(void) {
     CPLPopErrorHandler();
-}
-
-/* --------------------------------------------------------------------- access */
-
-static bool starts(const char *text, const char *with) {
-    return !strncasecmp(text, with, strlen(with));
-}
-
-static bool is_database(const char *path) {
-    return starts(path, "PG:") || starts(path, "postgresql://");
-}
-
-/* "/vsizip//vsicurl/..." is remote, too. */
-static bool is_remote(const char *path) {
-    if (strstr(path, "://") && !is_database(path)) return true;
-    for (const char *at = strstr(path, "/vsi"); at; at = strstr(at + 1, "/vsi")) {
-        bool local = false;
-        for (size_t i = 0; i < sizeof local_systems / sizeof *local_systems; i++) {
-            size_t n = strlen(local_systems[i]);
-            local |= !strncmp(at + 1, local_systems[i], n) && strchr("/_", at[1 + n]);
-        }
-        if (!local) return true;
-    }
-    return false;
-}
-
-static int check_access(gallery_context *ctx, const char *path, const gallery_grid_setup *setup) {
-    struct stat st;
-    if (!*path) return gallery_fail(ctx, GALLERY_EIO, "'': no such file");
-    if (is_remote(path) && !setup->allow_net)
-        return gallery_fail(ctx, GALLERY_EIO,
-                            "%s: not on this machine; --allow-net lets GDAL fetch it", path);
-    if (is_remote(path) || is_database(path) || starts(path, "/vsi")) return GALLERY_OK;
-    return stat(path, &st) ? gallery_fail_errno(ctx, path) : GALLERY_OK;
 }
 
 /* ------------------------------------------------------------------------ OSM */
@@ -193,23 +157,64 @@ static GDALDatasetH open_as(const char *path, GDALDriverH driver, const gallery_
     return dataset;
 }
 
+static GDALDriverH identify(const char *path, const gallery_grid_setup *setup) {
+    return GDALIdentifyDriverEx(path, GDAL_OF_VECTOR, setup->allow_net ? NULL : formats, NULL);
+}
+
+/* Most agencies zip their shapefiles; GDAL itself looks only into those named .shp.zip. */
+static bool is_zip(const char *path) {
+    size_t n = strlen(path);
+    return n > 4 && !strcasecmp(path + n - 4, ".zip") && strncmp(path, "/vsi", 4) != 0;
+}
+
+/* A seamless table of MapInfo is a list of other tables, wherever they are. GDAL looks at the same
+ * line of it. */
+static bool is_seamless(const char *path) {
+    size_t n = strlen(path);
+    if (n < 4 || strcasecmp(path + n - 4, ".tab") != 0) return false;
+    char **lines = CSLLoad2(path, 10000, 4096, NULL);
+    bool seamless = CSLPartialFindString(lines, "IsSeamless") >= 0;
+    CSLDestroy(lines);
+    return seamless;
+}
+
+static int refuse_seamless(gallery_context *ctx, const char *path, GDALDatasetH dataset) {
+    char **files = GDALGetFileList(dataset);
+    int status = GALLERY_OK;
+    for (int i = 0; status == GALLERY_OK && files && files[i]; i++)
+        if (is_seamless(files[i]))
+            status = gallery_fail(ctx, GALLERY_EFORMAT,
+                                  "%s: a seamless table, which can point anywhere; name the tables "
+                                  "that it points to, or give --allow-net",
+                                  path);
+    CSLDestroy(files);
+    return status;
+}
+
 int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_grid_setup *setup,
                         GDALDatasetH *dataset) {
     gallery_complaint complaint;
     *dataset = NULL;
-    GALLERY_TRY(check_access(ctx, path, setup));
+    GALLERY_TRY(gallery_reach_check_path(ctx, path, setup->allow_net));
     gallery_complaint_begin(&complaint);
     if (!GDALGetDriverByName("ESRI Shapefile")) GDALAllRegister();
-    GDALDriverH driver =
-        GDALIdentifyDriverEx(path, GDAL_OF_VECTOR, setup->allow_net ? NULL : formats, NULL);
-    if (driver) *dataset = open_as(path, driver, setup);
+    char *within = is_zip(path) ? CPLStrdup(CPLSPrintf("/vsizip/%s", path)) : NULL;
+    const char *name = path;
+    GDALDriverH driver = identify(path, setup);
+    if (!driver && within && (driver = identify(within, setup))) name = within;
+    if (driver) *dataset = open_as(name, driver, setup);
+    CPLFree(within);
     int status = GALLERY_OK;
     if (!driver)
         status = explain(ctx, path, setup, &complaint);
     else if (!*dataset || complaint.failed)
         status = gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", path,
                               complaint.failed ? complaint.text : "cannot be opened");
+    if (status == GALLERY_OK && !setup->allow_net && gallery_driver_is(*dataset, "MapInfo File"))
+        status = refuse_seamless(ctx, path, *dataset);
     gallery_complaint_end();
+    if (status != GALLERY_OK && *dataset) GDALClose(*dataset);
+    if (status != GALLERY_OK) *dataset = NULL;
     return status;
 }
 

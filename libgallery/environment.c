@@ -1,5 +1,7 @@
 #include "environment.h"
+#include "archive_block.h"
 #include "context.h"
+#include "temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,9 @@
 #include <unistd.h>
 
 #define READERS_MAX 510
+#define LOCK_BYTES                                                                 \
+    32768 /* what LMDB's table takes for so many readers, and our system's mutexes \
+           */
 #define DATABASES_MAX 16
 #define MAP_START ((size_t)16 << 20)
 
@@ -41,7 +46,9 @@ int gallery_fail_lmdb(gallery_context *ctx, const char *shown, int code) {
                             mdb_strerror(code));
     case ENOMEM:
         return gallery_fail(ctx, GALLERY_ENOMEM, "%s: no memory to map the gallery", shown);
-    default: return gallery_fail(ctx, GALLERY_EIO, "%s: %s", shown, mdb_strerror(code));
+    default:
+        return gallery_fail(ctx, GALLERY_EIO, "%s: %s%s", shown, mdb_strerror(code),
+                            gallery_advice(code));
     }
 }
 
@@ -66,6 +73,12 @@ _Static_assert(sizeof(struct head) == 152, "as LMDB lays it out");
 
 static bool is_head(const struct head *h) {
     return h->magic == 0xBEEFC0DEu && h->version == 1 && (h->flags & 8);
+}
+
+bool gallery_environment_is_start(const uint8_t start[24]) {
+    struct head h = {0};
+    memcpy(&h, start, 24);
+    return is_head(&h);
 }
 
 /* NULL, or why LMDB must not see the file. */
@@ -95,8 +108,15 @@ int gallery_environment_check(gallery_context *ctx, const char *path, const char
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), status = GALLERY_OK;
     if (fd < 0) return gallery_fail_errno(ctx, shown);
     const char *wrong = NULL;
+    uint8_t start[8];
     if (fstat(fd, &st))
         status = gallery_fail_errno(ctx, shown);
+    else if (S_ISREG(st.st_mode) && pread(fd, start, sizeof start, 0) == (ssize_t)sizeof start &&
+             gallery_archive_is_archive(start))
+        status = gallery_fail(ctx, GALLERY_EFORMAT,
+                              "%s: an archive, not a gallery; make one of it: vt-index import -g "
+                              "GALLERY %s",
+                              shown, shown);
     else if (!S_ISREG(st.st_mode))
         wrong = "not a regular file";
     else if (sizeof(size_t) == 8)
@@ -172,9 +192,9 @@ static int take_lock(gallery_context *ctx, const char *path, const char *shown, 
                         shown, shown);
 }
 
-/* Where the lock file can be neither made nor written (a read-only file system, another user's
- * gallery), LMDB's table of readers is out of reach, and MDB_NOLOCK alone would let a writer reuse
- * pages under us. So such a reader holds a shared flock, which keeps writers out. */
+/* Where the lock file can be neither made nor written (a read-only file system, a full one, another
+ * user's gallery), LMDB's table of readers is out of reach, and MDB_NOLOCK alone would let a writer
+ * reuse pages under us. So such a reader holds a shared flock, which keeps writers out. */
 static int open_unlisted(gallery_context *ctx, const char *path, const char *shown, size_t size,
                          struct gallery_environment *e) {
     GALLERY_TRY(take_lock(ctx, path, shown, LOCK_SH, e));
@@ -182,13 +202,32 @@ static int open_unlisted(gallery_context *ctx, const char *path, const char *sho
     return rc ? gallery_fail_lmdb(ctx, shown, rc) : GALLERY_OK;
 }
 
+/* LMDB maps its lock file, which has holes when it is new: with a full disk, the first look at one
+ * would be a SIGBUS. Answers errno. */
+static int reserve_lock(const char *path) {
+    char *name = NULL;
+    struct stat st;
+    if (asprintf(&name, "%s-lock", path) < 0) return ENOMEM;
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0666), rc = fd < 0 ? errno : 0;
+    free(name);
+    if (rc) return rc;
+    if (fstat(fd, &st)) rc = errno;
+    off_t size = !rc && st.st_size ? st.st_size : LOCK_BYTES;
+    /* Not posix_fallocate, which may write bytes that others have changed by then. */
+    if (!rc && st.st_blocks * 512 < size && fallocate(fd, 0, 0, size) && errno != EOPNOTSUPP)
+        rc = errno;
+    close(fd);
+    return rc;
+}
+
 static int open_listed(gallery_context *ctx, const char *path, const char *shown, size_t size,
                        bool write, struct gallery_environment *e) {
     struct statvfs fs;
     if (!write && !statvfs(path, &fs) && (fs.f_flag & ST_RDONLY))
         return open_unlisted(ctx, path, shown, size, e);
-    int rc = open_env(path, write ? 0 : MDB_RDONLY, size, &e->env);
-    if (!write && (rc == EACCES || rc == EPERM || rc == EROFS))
+    int rc = reserve_lock(path);
+    if (!rc) rc = open_env(path, write ? 0 : MDB_RDONLY, size, &e->env);
+    if (!write && (rc == EACCES || rc == EPERM || rc == EROFS || rc == ENOSPC || rc == EDQUOT))
         return open_unlisted(ctx, path, shown, size, e);
     if (rc) return gallery_fail_lmdb(ctx, shown, rc);
     int dead;
@@ -196,12 +235,22 @@ static int open_listed(gallery_context *ctx, const char *path, const char *shown
     return GALLERY_OK;
 }
 
-int gallery_environment_open(gallery_context *ctx, const char *path, const char *shown, bool write,
-                             struct gallery_environment *e) {
+static int open_alone(gallery_context *ctx, const char *path, const char *shown, size_t size,
+                      struct gallery_environment *e) {
+    int rc = open_env(path, MDB_NOLOCK, size, &e->env);
+    return rc ? gallery_fail_lmdb(ctx, shown, rc) : GALLERY_OK;
+}
+
+int gallery_environment_open(gallery_context *ctx, const char *path, const char *shown,
+                             enum gallery_access access, struct gallery_environment *e) {
     struct stat st;
     int status = GALLERY_OK;
+    bool write = access != GALLERY_READ;
     *e = (struct gallery_environment){.lock_fd = -1};
-    if (write) GALLERY_GO(take_lock(ctx, path, shown, LOCK_EX, e));
+    if (write) {
+        gallery_temporary_clean(path); /* of who was killed while he made it */
+        GALLERY_GO(take_lock(ctx, path, shown, LOCK_EX, e));
+    }
     GALLERY_GO(gallery_environment_check(ctx, path, shown));
     if (stat(path, &st)) {
         status = gallery_fail_errno(ctx, shown);
@@ -209,7 +258,8 @@ int gallery_environment_open(gallery_context *ctx, const char *path, const char 
     }
     size_t size = (size_t)st.st_size;
     if (write && size < MAP_START) size = MAP_START;
-    status = open_listed(ctx, path, shown, size, write, e);
+    status = access == GALLERY_WRITE_ALONE ? open_alone(ctx, path, shown, size, e)
+                                           : open_listed(ctx, path, shown, size, write, e);
 done:
     if (status != GALLERY_OK) gallery_environment_close(e);
     return status;
@@ -284,19 +334,11 @@ static char *folder_of(const char *path) {
 static int make_hidden(gallery_context *ctx, const char *path, struct gallery_hidden *h) {
     char *folder = folder_of(path);
     if (!folder) return gallery_fail_memory(ctx, strlen(path));
+    gallery_temporary_clean(path);
     h->fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666);
     free(folder);
-    if (h->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
-        if (asprintf(&h->name, "%s.XXXXXX", path) < 0) {
-            h->name = NULL;
-            return gallery_fail_memory(ctx, strlen(path));
-        }
-        h->fd = mkostemp(h->name, O_CLOEXEC);
-        mode_t mask = umask(0);
-        umask(mask);
-        if (h->fd >= 0 && fchmod(h->fd, 0666 & ~mask)) { /* 0600 is narrower, which is safe */
-        }
-    }
+    if (h->fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+        errno = gallery_temporary_file(path, &h->name, &h->fd);
     if (h->fd < 0) return gallery_fail_errno(ctx, path);
     snprintf(h->reach, sizeof h->reach, "/proc/self/fd/%d", h->fd);
     return GALLERY_OK;
@@ -304,18 +346,21 @@ static int make_hidden(gallery_context *ctx, const char *path, struct gallery_hi
 
 /* Gives the file its name; GALLERY_EEXIST if that is taken. */
 static int place_hidden(gallery_context *ctx, const char *path, const struct gallery_hidden *h) {
-    int rc = h->name ? link(h->name, path)
-                     : linkat(AT_FDCWD, h->reach, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
-    if (rc && errno == EEXIST)
-        return gallery_fail(ctx, GALLERY_EEXIST, "%s: exists already; choose another name", path);
-    if (rc) return gallery_fail_errno(ctx, path);
     char *folder = folder_of(path);
-    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, status = GALLERY_OK;
     free(folder);
     if (fd < 0) return gallery_fail_errno(ctx, path);
-    rc = fsync(fd);
+    if (h->name ? link(h->name, path)
+                : linkat(AT_FDCWD, h->reach, AT_FDCWD, path, AT_SYMLINK_FOLLOW))
+        status = errno == EEXIST ? gallery_fail(ctx, GALLERY_EEXIST,
+                                                "%s: exists already; choose another name", path)
+                                 : gallery_fail_errno(ctx, path);
+    else if (fsync(fd)) {
+        status = gallery_fail_errno(ctx, path);
+        unlink(path); /* or the same could not be run again */
+    }
     close(fd);
-    return rc ? gallery_fail_errno(ctx, path) : GALLERY_OK;
+    return status;
 }
 
 void gallery_hidden_drop(struct gallery_hidden *h) {

@@ -6,11 +6,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <lmdb.h>
 
 /* Writers on this machine exclude each other by flock on the data file. (LMDB's own mutex would
  * make the second one wait; its lock file is not for us: closing it drops LMDB's locks.) */
+enum gallery_access {
+    GALLERY_READ,
+    GALLERY_WRITE,
+    GALLERY_WRITE_ALONE /* without GALLERY-lock: nobody else reads it */
+};
+
 struct gallery_environment {
     MDB_env *env;
     int lock_fd; /* holds the lock; -1: none */
@@ -20,9 +27,12 @@ struct gallery_environment {
  * file, or shorter than its pages. `shown` stands in messages. */
 int gallery_environment_check(gallery_context *ctx, const char *path, const char *shown);
 
+/* The first 24 bytes of a file are those of an LMDB file. */
+bool gallery_environment_is_start(const uint8_t start[24]);
+
 /* path: without symbolic links, as the lock file lies beside it. */
-int gallery_environment_open(gallery_context *ctx, const char *path, const char *shown, bool write,
-                             struct gallery_environment *e);
+int gallery_environment_open(gallery_context *ctx, const char *path, const char *shown,
+                             enum gallery_access access, struct gallery_environment *e);
 void gallery_environment_close(struct gallery_environment *e);
 
 struct gallery_hidden { /* a file that nobody else can open yet */
@@ -55,7 +65,7 @@ int gallery_environment_number(gallery_context *ctx, int fd, const char *shown, 
  * shorter file is a truncated one. */
 int gallery_environment_extend(const struct gallery_environment *e);
 
-/* Another file has taken the name that this one had: gallery_compact. */
+/* Another file has taken the name that this one had: replace.h. */
 bool gallery_environment_replaced(const struct gallery_environment *e, const char *path);
 
 /* Doubles the map; no transaction may be open. */

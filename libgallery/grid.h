@@ -21,6 +21,7 @@ enum gallery_grid_mode {
 
 #define GALLERY_GRID_LEAST_M 0.01 /* the grid of coordinates is 1e-7 degrees, 11 mm */
 #define GALLERY_GRID_MOST_M 1e6
+#define GALLERY_GRID_DEDUPE_MOST_M 1e4
 
 /* Takes a point, whose properties are valid during the call: kind, heading (roads), source, and the
  * fields to keep. A status other than GALLERY_OK stops the reading, which returns it. */
@@ -38,12 +39,28 @@ typedef void (*gallery_grid_progress_fn)(void *user, unsigned long long points);
     "motorway,trunk,primary,secondary,tertiary,unclassified,residential,living_street,road," \
     "motorway_link,trunk_link,primary_link,secondary_link,tertiary_link"
 
+/* The boxes of a source's points, in place of polygons: one for all points that have the same
+ * values of the fields in `keep`, or one in all. boxes.h says which boxes those are. */
+typedef struct gallery_grid_boxes {
+    double clip_percent; /* of the points at each end of longitude and latitude: 0 to below 50 */
+    double pad_deg;      /* 0 to 90 */
+} gallery_grid_boxes;
+
 typedef struct gallery_grid_setup {
     enum gallery_grid_mode mode;
-    double spacing_m;          /* roads, area: between LEAST_M and MOST_M */
-    const char *srs;           /* CRS of the sources in place of their own; NULL */
-    const char *where;         /* SQL condition on the attributes; NULL */
-    const char *sql;           /* what to read instead of layers, as ogr2ogr has it; NULL */
+    double spacing_m;        /* roads, area: between LEAST_M and MOST_M */
+    bool hex;                /* area: a hexagonal grid, as dense as the square one */
+    double buffer_m;         /* area: also what is so near to a polygon; 0 to MOST_M */
+    bool both_ways;          /* roads: each point again, with the opposite heading */
+    double dedupe_m;         /* roads, sorted: drop points beside another line: less than this
+                                across, half a spacing along, and headings ... */
+    double dedupe_deg;       /* ... within this, modulo 180; 0, 0: none */
+    double min_distance_m;   /* sorted: of points that are closer, some go; 0: none */
+    unsigned long long seed; /* of min_distance_m: which */
+    const gallery_grid_boxes *boxes; /* area: of the sources' points, not in polygons; NULL */
+    const char *srs;                 /* CRS of the sources in place of their own; NULL */
+    const char *where;               /* SQL condition on the attributes; NULL */
+    const char *sql;                 /* what to read instead of layers, as ogr2ogr has it; NULL */
     const double *spat;        /* only features that touch this box: xmin, ymin, xmax, ymax in the
                                   sources' (srs's) coordinates; NULL */
     const char *clip;          /* a source: only points inside its polygons; NULL */
@@ -73,7 +90,10 @@ typedef struct gallery_grid_counts {
     unsigned long long points;      /* handed on */
     unsigned long long repeated;    /* not handed on: another has the same coordinate */
     double length_m;                /* of the lines that were used */
+    unsigned long long close;       /* not handed on: see dedupe_m and min_distance_m */
     unsigned long long clipped;     /* not handed on: outside of setup->clip */
+    unsigned long long regions;     /* that had a box (setup->boxes) */
+    unsigned long long unnamed;     /* left out: of no region, without a value of a kept field */
 } gallery_grid_counts;
 
 typedef struct gallery_grid gallery_grid;
@@ -101,8 +121,10 @@ int gallery_grid_read(gallery_grid *grid, const char *path, gallery_grid_counts 
 /* After the last source: hands on the points in order of their ids, if setup->sorted. Which points,
  * and their bytes, depend neither on the order of the sources nor on that of their features: of the
  * points of lines at one coordinate, the one with the smallest heading stays, then the one with the
- * smallest text of properties. The limit keeps the points that are evenly spaced in this order. To
- * counts, which may be NULL, adds points and repeated. */
+ * smallest text of properties (with dedupe_m, any one text). With a shard, points are thinned
+ * before the others' are left out, so that the shards together are the whole. The limit keeps the
+ * points that are evenly spaced in this order. To counts, which may be NULL, adds points and
+ * repeated. */
 int gallery_grid_finish(gallery_grid *grid, gallery_grid_counts *counts);
 
 /* The type of the values that setup->keep[i] has had so far; of none, text. */

@@ -1,10 +1,15 @@
 #include "make.h"
 #include "context.h"
+#include "bytes.h"
 #include "geodesy.h"
-#include "storage.h"
+#include "pack.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Points that come in order of their ids, as out of a gallery or an archive, are written at once,
+ * in full blocks. From the first one that does not on, all go through the stage. */
 
 #define POINTS 4096                  /* written together */
 #define NUMBERS ((size_t)4 << 20)    /* or fewer, with large embeddings */
@@ -28,6 +33,9 @@ struct gallery_maker {
     char *names;                     /* of the last point: neighbours mostly have the same ... */
     uint16_t last[GALLERY_TAGS_MAX]; /* ... so their numbers are known */
     size_t last_n;
+    struct gallery_pack *pack; /* NULL: through the stage */
+    uint64_t last_id;          /* of the pack, or before it */
+    bool any;                  /* there is such a point */
 };
 
 int gallery_maker_open(gallery_context *ctx, const char *path, const gallery_setup *setup,
@@ -49,6 +57,10 @@ int gallery_maker_open(gallery_context *ctx, const char *path, const gallery_set
         status = gallery_fail_memory(ctx, m->most * m->dim * sizeof *m->numbers);
     gallery_set_batch(m->g, m->most);
     m->g->restoring = true;
+    if (embeddings && status == GALLERY_OK) {
+        size_t blocks = m->most / GALLERY_BLOCK_CAPACITY;
+        status = gallery_pack_make(m->g, (blocks ? blocks : 1) * GALLERY_BLOCK_CAPACITY, &m->pack);
+    }
 done:
     if (status == GALLERY_OK)
         *out = m;
@@ -65,6 +77,7 @@ static void forget(gallery_maker *m) {
 void gallery_maker_close(gallery_maker *m) {
     if (!m) return;
     forget(m);
+    gallery_pack_free(m->pack);
     gallery_close(m->g);
     free(m->points);
     free(m->added);
@@ -126,6 +139,46 @@ static int write_points(gallery_maker *m) {
     return status;
 }
 
+/* ---------------------------------------------------------------------- in order */
+
+static int write_rows(gallery *g, MDB_txn *txn, void *user) {
+    (void)g;
+    return gallery_pack_write(user, txn);
+}
+
+static int write_pack(gallery_maker *m) {
+    gallery_pack_settle(m->pack);
+    if (m->pack->n) GALLERY_TRY(gallery_write(m->g, write_rows, m->pack));
+    gallery_pack_clear(m->pack);
+    return GALLERY_OK;
+}
+
+static int pack_point(gallery_maker *m, const gallery_point *point, const float *embedding) {
+    uint8_t tags[2 * GALLERY_TAGS_MAX];
+    double lonlat[2] = {point->lon_deg, point->lat_deg};
+    GALLERY_TRY(gallery_check_stageable(m->g, point));
+    for (size_t i = 0; i < point->tags_n; i++) gallery_put16(tags + 2 * i, point->tags[i]);
+    struct gallery_row row = {.id = point->id,
+                              .lon = (int32_t)lround(point->lon_deg * 1e7),
+                              .lat = (int32_t)lround(point->lat_deg * 1e7),
+                              .text = point->properties,
+                              .length = point->properties ? strlen(point->properties) : 0,
+                              .tags = {tags, point->tags_n}};
+    uint8_t *bytes = m->pack->bytes + m->pack->n * m->pack->row_bytes;
+    GALLERY_TRY(gallery_encode_points(m->g, lonlat, 1, embedding, bytes));
+    GALLERY_TRY(gallery_pack_add(m->pack, &row, NULL));
+    m->last_id = point->id;
+    m->any = true;
+    return gallery_pack_due(m->pack) ? write_pack(m) : GALLERY_OK;
+}
+
+static int leave_order(gallery_maker *m) {
+    GALLERY_TRY(write_pack(m));
+    gallery_pack_free(m->pack);
+    m->pack = NULL;
+    return GALLERY_OK;
+}
+
 /* ----------------------------------------------------------------------- add */
 
 /* The numbers in this gallery of the tags that are named. */
@@ -153,24 +206,14 @@ static int number_tags(gallery_maker *m, const char *names) {
     return GALLERY_OK;
 }
 
-int gallery_maker_add(gallery_maker *m, const gallery_item *item) {
+static int keep_point(gallery_maker *m, const gallery_item *item, gallery_point point) {
     char *text = item->properties ? strdup(item->properties) : NULL;
     if (item->properties && !text) return gallery_fail_memory(m->ctx, strlen(item->properties));
-    int status = number_tags(m, item->tags);
-    if (status != GALLERY_OK) {
-        free(text);
-        free(m->names); /* half of them may be numbered */
-        m->names = NULL;
-        return status;
-    }
     uint16_t *tags = m->tags + m->n * GALLERY_TAGS_MAX;
     memcpy(tags, m->last, m->last_n * sizeof *tags);
-    m->points[m->n] = (gallery_point){.id = item->id,
-                                      .lon_deg = item->lon_deg,
-                                      .lat_deg = item->lat_deg,
-                                      .properties = text,
-                                      .tags = tags,
-                                      .tags_n = m->last_n};
+    point.properties = text;
+    point.tags = tags;
+    m->points[m->n] = point;
     if (m->embeddings)
         memcpy(m->numbers + m->n * m->dim, item->embedding, m->dim * sizeof *m->numbers);
     m->n++;
@@ -178,7 +221,25 @@ int gallery_maker_add(gallery_maker *m, const gallery_item *item) {
     return m->n < m->most && m->text_size < TEXT_BYTES ? GALLERY_OK : write_points(m);
 }
 
+int gallery_maker_add(gallery_maker *m, const gallery_item *item) {
+    int status = number_tags(m, item->tags);
+    if (status != GALLERY_OK) {
+        free(m->names); /* half of them may be numbered */
+        m->names = NULL;
+        return status;
+    }
+    const gallery_point point = {.id = item->id,
+                                 .lon_deg = item->lon_deg,
+                                 .lat_deg = item->lat_deg,
+                                 .properties = item->properties,
+                                 .tags = m->last,
+                                 .tags_n = m->last_n};
+    if (m->pack && m->any && item->id <= m->last_id) GALLERY_TRY(leave_order(m));
+    return m->pack ? pack_point(m, &point, item->embedding) : keep_point(m, item, point);
+}
+
 int gallery_maker_finish(gallery_maker *m) {
+    if (m->pack) GALLERY_TRY(write_pack(m));
     GALLERY_TRY(write_points(m));
     return gallery_publish(m->g);
 }

@@ -3,8 +3,8 @@
 #include "driver.h"
 #include "geodesy.h"
 #include "json.h"
+#include "temporary.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ogr_api.h>
@@ -27,6 +27,7 @@ struct gallery_sink {
     gallery_context *ctx;
     gallery_sink_setup setup;
     char *folder, *file; /* where it is made */
+    int lock;            /* of the folder */
     GDALDatasetH dataset;
     OGRLayerH layer;
     OGRFeatureH feature;
@@ -65,16 +66,9 @@ static int check_place(gallery_sink *sink) {
 }
 
 static int make_folder(gallery_sink *sink, const struct format *format) {
-    if (asprintf(&sink->folder, "%s.XXXXXX", sink->setup.path) < 0) {
-        sink->folder = NULL;
-        return gallery_fail_memory(sink->ctx, strlen(sink->setup.path));
-    }
-    if (!mkdtemp(sink->folder)) {
-        int status = gallery_fail_errno(sink->ctx, sink->setup.path);
-        free(sink->folder);
-        sink->folder = NULL;
-        return status;
-    }
+    gallery_temporary_clean(sink->setup.path);
+    errno = gallery_temporary_folder(sink->setup.path, &sink->folder, &sink->lock);
+    if (errno) return gallery_fail_errno(sink->ctx, sink->setup.path);
     if (asprintf(&sink->file, "%s/points%s", sink->folder, format->ending) >= 0) return GALLERY_OK;
     sink->file = NULL;
     return gallery_fail_memory(sink->ctx, strlen(sink->folder));
@@ -160,8 +154,10 @@ static void set_field(gallery_sink *sink, int i, json_t *value) {
 }
 
 static int fail_write(gallery_sink *sink, const gallery_complaint *complaint) {
-    return gallery_fail(sink->ctx, GALLERY_EIO, "%s: cannot be written: %s", sink->setup.path,
-                        complaint->failed ? complaint->text : strerror(errno ? errno : EIO));
+    int number = errno ? errno : EIO; /* a driver's text may not say what the system said */
+    bool known = !complaint->failed || *gallery_advice(number);
+    return gallery_fail(sink->ctx, GALLERY_EIO, "%s: cannot be written: %s%s", sink->setup.path,
+                        known ? strerror(number) : complaint->text, gallery_advice(number));
 }
 
 int gallery_sink_put(gallery_sink *sink, const gallery_point *point) {
@@ -172,6 +168,7 @@ int gallery_sink_put(gallery_sink *sink, const gallery_point *point) {
     if (!properties) return gallery_fail_memory(sink->ctx, 1);
     gallery_id_format(point->id, id);
     gallery_complaint_begin(&complaint);
+    errno = 0;
     OGR_F_SetFID(sink->feature, OGRNullFID);
     OGR_F_SetFieldString(sink->feature, 0, id);
     for (int i = 0; sink->setup.fields[i]; i++)
@@ -225,7 +222,11 @@ static bool place(const gallery_sink *sink) {
     const char *path = sink->setup.path;
     if (!sync_path(sink->file, 0)) return false;
     if (sink->setup.overwrite ? rename(sink->file, path) : link(sink->file, path)) return false;
-    return sync_parent(path);
+    if (sync_parent(path)) return true;
+    int number = errno;
+    if (!sink->setup.overwrite) unlink(path); /* or the same could not be run again */
+    errno = number;
+    return false;
 }
 
 int gallery_sink_commit(gallery_sink *sink) {
@@ -241,22 +242,16 @@ int gallery_sink_commit(gallery_sink *sink) {
     return place(sink) ? GALLERY_OK : gallery_fail_errno(sink->ctx, sink->setup.path);
 }
 
-static void remove_folder(const char *path) {
-    DIR *folder = opendir(path);
-    struct dirent *entry;
-    while (folder && (entry = readdir(folder)))
-        if (entry->d_name[0] != '.') unlinkat(dirfd(folder), entry->d_name, 0);
-    if (folder) closedir(folder);
-    rmdir(path);
-}
-
 void gallery_sink_close(gallery_sink *sink) {
     gallery_complaint complaint;
     if (!sink) return;
     gallery_complaint_begin(&complaint);
     close_dataset(sink);
     gallery_complaint_end();
-    if (sink->folder) remove_folder(sink->folder);
+    if (sink->folder) {
+        gallery_temporary_remove_folder(sink->folder);
+        close(sink->lock);
+    }
     free(sink->folder);
     free(sink->file);
     free(sink);

@@ -1,6 +1,7 @@
 #include "source.h"
 #include "context.h"
 #include "driver.h"
+#include "reach.h"
 #include "record.h"
 
 #include <cpl_conv.h>
@@ -60,7 +61,8 @@ static int srs_from_text(gallery_context *ctx, const char *text, OGRSpatialRefer
     *srs = srs_new();
     if (!*srs) return gallery_fail_memory(ctx, 1);
     gallery_complaint_begin(&complaint);
-    bool ok = !strstr(text, "://") && OSRSetFromUserInput(*srs, text) == OGRERR_NONE;
+    bool ok = !strstr(text, "://") && !strstr(text, "/vsi") &&
+              OSRSetFromUserInput(*srs, text) == OGRERR_NONE;
     gallery_complaint_end();
     if (ok) return GALLERY_OK;
     OSRRelease(*srs);
@@ -119,16 +121,16 @@ static bool listed(const char *const *names, const char *name) {
     return false;
 }
 
-static const char *osm_layer(enum gallery_grid_mode mode) {
-    return mode == GALLERY_GRID_ROADS  ? "lines"
-           : mode == GALLERY_GRID_AREA ? "multipolygons"
-                                       : "points";
+static const char *osm_layer(const gallery_grid_setup *setup) {
+    return setup->mode == GALLERY_GRID_ROADS                   ? "lines"
+           : setup->mode == GALLERY_GRID_AREA && !setup->boxes ? "multipolygons"
+                                                               : "points";
 }
 
 static bool wanted(const gallery_source *s, OGRLayerH layer) {
     const char *name = OGR_L_GetName(layer);
     if (s->setup->layers) return listed(s->setup->layers, name);
-    if (s->interleaved) return !strcmp(name, osm_layer(s->setup->mode));
+    if (s->interleaved) return !strcmp(name, osm_layer(s->setup));
     return OGR_FD_GetGeomFieldCount(OGR_L_GetLayerDefn(layer)) > 0;
 }
 
@@ -168,8 +170,8 @@ static int refuse_names(const gallery_source *s) {
         bool found = false;
         for (size_t k = 0; k < s->layer_count; k++) found |= s->layers[k].keep[i] >= 0;
         if (!found)
-            return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: --keep: no field '%s'", s->path,
-                                s->setup->keep[i]);
+            return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: %s: no field '%s'", s->path,
+                                s->setup->boxes ? "--by" : "--keep", s->setup->keep[i]);
     }
     for (size_t k = 0; k < s->layer_count; k++)
         if (s->layers[k].highway >= 0) return GALLERY_OK;
@@ -177,12 +179,13 @@ static int refuse_names(const gallery_source *s) {
     return gallery_fail(s->ctx, GALLERY_EFORMAT, "%s: --highway: no field 'highway'", s->path);
 }
 
-/* Only reads: a database would do anything else that it is told. */
+/* Only reads: a database would do anything else that it is told. GeoPackages and databases have a
+ * dialect of their own. */
 static int run_sql(gallery_source *s) {
-    const char *sql = s->setup->sql + strspn(s->setup->sql, " \t\r\n(");
+    const char *sql = s->setup->sql + strspn(s->setup->sql, " \t\r\n");
+    bool own = gallery_driver_is(s->dataset, "GPKG") || gallery_reach_is_database(s->path);
     gallery_complaint complaint;
-    if (strncasecmp(sql, "SELECT", 6) && strncasecmp(sql, "WITH", 4))
-        return gallery_fail(s->ctx, GALLERY_EUSAGE, "-sql: it must begin with SELECT or WITH");
+    GALLERY_TRY(gallery_reach_check_sql(s->ctx, s->path, sql, !own, s->setup->allow_net));
     gallery_complaint_begin(&complaint);
     s->result = GDALDatasetExecuteSQL(s->dataset, sql, NULL, NULL);
     gallery_complaint_end();

@@ -48,6 +48,11 @@ static int check_tags(gallery *g, const gallery_point *p) {
                              g->path, p->lon_deg, p->lat_deg, GALLERY_TAGS_MAX);
 }
 
+int gallery_check_stageable(gallery *g, const gallery_point *p) {
+    GALLERY_TRY(gallery_check_point(g, p));
+    return check_tags(g, p);
+}
+
 struct staging {
     const gallery_point *points;
     size_t n;
@@ -104,10 +109,7 @@ int gallery_require_writer(gallery *g) {
 
 static int stage(gallery *g, const gallery_point *points, size_t n, bool hidden) {
     GALLERY_TRY(gallery_require_writer(g));
-    for (size_t i = 0; i < n; i++) {
-        GALLERY_TRY(gallery_check_point(g, points + i));
-        GALLERY_TRY(check_tags(g, points + i));
-    }
+    for (size_t i = 0; i < n; i++) GALLERY_TRY(gallery_check_stageable(g, points + i));
     struct staging s = {points, n, hidden};
     return n ? gallery_write(g, stage_all, &s) : GALLERY_OK;
 }
@@ -314,33 +316,40 @@ static int read_batch(gallery *g, struct batch *b) {
 
 /* --------------------------------------------------------------------- embed */
 
-static int check_embeddings(gallery *g, const struct batch *b) {
+static int check_embeddings(const gallery *g, const double *lonlat, size_t n,
+                            const float *numbers) {
     size_t dim = (size_t)g->meta.setup.dim;
     double tolerance = g->restoring ? gallery_unit_tolerance(&g->meta.setup) : UNIT_TOLERANCE;
-    for (size_t i = 0; i < b->new_n; i++) {
+    for (size_t i = 0; i < n; i++) {
         double sum = 0;
-        for (size_t j = 0; j < dim; j++)
-            sum += (double)b->embeddings[i * dim + j] * b->embeddings[i * dim + j];
+        for (size_t j = 0; j < dim; j++) sum += (double)numbers[i * dim + j] * numbers[i * dim + j];
         if (!(fabs(sqrt(sum) - 1) <= tolerance))
             return gallery_fail(g->ctx, GALLERY_EVALUE,
                                 "%s: the embedding of %.7f, %.7f has length %g, not 1", g->path,
-                                b->lonlat[2 * i], b->lonlat[2 * i + 1], sqrt(sum));
+                                lonlat[2 * i], lonlat[2 * i + 1], sqrt(sum));
     }
     return GALLERY_OK;
 }
 
-static int embed_batch(gallery *g, struct batch *b, gallery_embed_fn embed, void *user) {
-    size_t n = b->new_n * (size_t)g->meta.setup.dim;
-    if (!b->new_n) return GALLERY_OK;
-    if (embed(user, b->lonlat, b->new_n, b->embeddings))
-        return gallery_fail(g->ctx, GALLERY_EUSAGE, "%s: embedding failed; the points stay staged",
-                            g->path);
-    GALLERY_TRY(check_embeddings(g, b));
+int gallery_encode_points(const gallery *g, const double *lonlat, size_t n, const float *numbers,
+                          uint8_t *out) {
+    size_t all = n * (size_t)g->meta.setup.dim;
+    GALLERY_TRY(check_embeddings(g, lonlat, n, numbers));
     if (g->meta.setup.dtype == GALLERY_F16)
-        g->f16->encode(b->embeddings, n, b->converted);
+        g->f16->encode(numbers, all, out);
     else
-        memcpy(b->converted, b->embeddings, n * sizeof(float));
+        memcpy(out, numbers, all * sizeof(float));
     return GALLERY_OK;
+}
+
+int gallery_embed_points(gallery *g, gallery_embed_fn embed, void *user, const double *lonlat,
+                         size_t n, float *numbers, uint8_t *out) {
+    if (!n) return GALLERY_OK;
+    if (embed(user, lonlat, n, numbers))
+        return gallery_fail(g->ctx, GALLERY_EUSAGE,
+                            "%s: embedding failed; what was done is kept, for the same again",
+                            g->path);
+    return gallery_encode_points(g, lonlat, n, numbers, out);
 }
 
 /* --------------------------------------------------------------------- merge */
@@ -474,7 +483,8 @@ int gallery_embed_staged(gallery *g, gallery_embed_fn embed, gallery_progress_fn
     for (;;) {
         GALLERY_GO(read_batch(g, &b));
         if (!b.n) break;
-        GALLERY_GO(embed_batch(g, &b, embed, user));
+        GALLERY_GO(
+            gallery_embed_points(g, embed, user, b.lonlat, b.new_n, b.embeddings, b.converted));
         GALLERY_GO(gallery_write(g, apply_batch, &b));
         changes->added += b.changes.added;
         changes->updated += b.changes.updated;

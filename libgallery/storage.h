@@ -22,8 +22,10 @@ struct gallery {
     char *path; /* as the caller wrote it, for messages */
     struct gallery_environment environment;
     struct gallery_hidden hidden; /* of gallery_open_new, until it is closed */
+    enum gallery_access access;
     bool writer;
-    bool restoring; /* embeddings come from a gallery: rounded already */
+    char location_id[17]; /* when it was opened */
+    bool restoring;       /* embeddings come from a gallery: rounded already */
     MDB_dbi meta_db, blocks_db, rows_db, attributes_db, stage_db, index_db;
     MDB_txn *snapshot; /* a reader's, as long as it is open */
     struct gallery_meta meta;
@@ -57,8 +59,22 @@ int gallery_write(gallery *g, gallery_work_fn work, void *user);
 
 int gallery_require_writer(gallery *g);
 
+/* Opens for writing what no other process opens: `path` is a file in the making, beside another
+ * gallery whose writer this process is. It is made if it is not there. */
+int gallery_open_alone(gallery_context *ctx, const char *path, const gallery_setup *setup,
+                       gallery **g);
+
+/* Embeddings, checked, as the gallery keeps them. numbers: [n][dim] */
+int gallery_encode_points(const gallery *g, const double *lonlat, size_t n, const float *numbers,
+                          uint8_t *out);
+
+/* The embeddings of n points, in `out` as the gallery keeps them. numbers: [n][dim] */
+int gallery_embed_points(gallery *g, gallery_embed_fn embed, void *user, const double *lonlat,
+                         size_t n, float *numbers, uint8_t *out);
+
 /* GALLERY_EVALUE for what is no canonical point with its id. */
 int gallery_check_point(gallery *g, const gallery_point *point);
+int gallery_check_stageable(gallery *g, const gallery_point *point); /* and its tags */
 
 /* As gallery_stage, but the points get no tag: embedded, they stay hidden. */
 int gallery_stage_hidden(gallery *g, const gallery_point *points, size_t n);

@@ -262,8 +262,8 @@ static int compare_setup(gallery *g, const gallery_setup *wanted) {
     if (!wanted) return GALLERY_OK;
     if (strcmp(is->location_id, wanted->location_id))
         return gallery_fail(g->ctx, GALLERY_EMISMATCH,
-                            "%s: made for location encoder %s, not for %s; use that model, or "
-                            "another gallery",
+                            "%s: made for location encoder %s, not for %s; use its model or "
+                            "another gallery, or rebuild it for this model: vt-embed --reembed",
                             g->path, is->location_id, wanted->location_id);
     if (is->dim != wanted->dim)
         return gallery_fail(g->ctx, GALLERY_EMISMATCH, "%s: embeddings of %d numbers, not of %d",
@@ -306,15 +306,15 @@ static int enter(gallery *g) {
 }
 
 static int open_environment(gallery *g, const char *real) {
-    GALLERY_TRY(gallery_environment_open(g->ctx, real, g->path, g->writer, &g->environment));
+    GALLERY_TRY(gallery_environment_open(g->ctx, real, g->path, g->access, &g->environment));
     GALLERY_TRY(enter(g));
     if (g->writer) return GALLERY_OK;
     int rc = gallery_environment_begin(&g->environment, MDB_RDONLY, &g->snapshot);
     return rc ? gallery_fail_store(g, rc) : read_meta(g, g->snapshot);
 }
 
-static int open_at(gallery_context *ctx, const char *path, bool write, const gallery_setup *setup,
-                   gallery **out) {
+static int open_at(gallery_context *ctx, const char *path, enum gallery_access access,
+                   const gallery_setup *setup, gallery **out) {
     int status = GALLERY_OK;
     char *real = NULL;
     *out = NULL;
@@ -324,7 +324,8 @@ static int open_at(gallery_context *ctx, const char *path, bool write, const gal
         return gallery_fail_memory(ctx, sizeof *g);
     }
     g->ctx = ctx;
-    g->writer = write;
+    g->access = access;
+    g->writer = access != GALLERY_READ;
     g->batch = BATCH;
     g->f16 = gallery_f16_choose();
     g->environment.lock_fd = g->hidden.fd = -1;
@@ -336,6 +337,7 @@ static int open_at(gallery_context *ctx, const char *path, bool write, const gal
     status = real ? GALLERY_OK : gallery_fail_errno(ctx, path);
     if (status == GALLERY_OK) status = open_environment(g, real);
     if (status == GALLERY_OK) status = compare_setup(g, setup);
+    memcpy(g->location_id, g->meta.setup.location_id, sizeof g->location_id);
 done:
     free(real);
     if (status == GALLERY_OK)
@@ -346,12 +348,17 @@ done:
 }
 
 int gallery_open(gallery_context *ctx, const char *path, gallery **g) {
-    return open_at(ctx, path, false, NULL, g);
+    return open_at(ctx, path, GALLERY_READ, NULL, g);
 }
 
 int gallery_open_writer(gallery_context *ctx, const char *path, const gallery_setup *setup,
                         gallery **g) {
-    return open_at(ctx, path, true, setup, g);
+    return open_at(ctx, path, GALLERY_WRITE, setup, g);
+}
+
+int gallery_open_alone(gallery_context *ctx, const char *path, const gallery_setup *setup,
+                       gallery **g) {
+    return open_at(ctx, path, GALLERY_WRITE_ALONE, setup, g);
 }
 
 int gallery_open_new(gallery_context *ctx, const char *path, const gallery_setup *setup,
@@ -412,6 +419,10 @@ int gallery_renew(gallery *g) {
         status = rc ? gallery_fail_store(g, rc) : read_meta(g, g->snapshot);
     }
     free(real);
+    if (status == GALLERY_OK && strcmp(g->location_id, g->meta.setup.location_id))
+        status = gallery_fail(g->ctx, GALLERY_EMISMATCH,
+                              "%s: was made for location encoder %s, and has been rebuilt for %s",
+                              g->path, g->location_id, g->meta.setup.location_id);
     return status;
 }
 

@@ -58,7 +58,8 @@ int gallery_open_new(gallery_context *ctx, const char *path, const gallery_setup
                      gallery **g);
 int gallery_publish(gallery *g);
 
-/* Moves a reader to the newest snapshot; a writer always works on the newest. */
+/* Moves a reader to the newest snapshot; a writer always works on the newest. GALLERY_EMISMATCH if
+ * the gallery has been rebuilt for another encoder meanwhile. */
 int gallery_renew(gallery *g);
 
 int gallery_stat(gallery *g, gallery_info *info);
@@ -127,6 +128,15 @@ int gallery_index_build(gallery *g, gallery_progress_fn progress, void *user,
  * anew or renew. Needs room for both. On success g is of the old file: close it. GALLERY_END if
  * `progress` stopped it; then, and after a failure, nothing has changed. */
 int gallery_compact(gallery *g, gallery_progress_fn progress, void *user);
+
+/* Rebuilds the gallery for another location encoder, or with embeddings of another type (dtype 0:
+ * the same): its points with ids, attributes and tags, and what is staged, in a new file beside it,
+ * which is committed as it goes and then takes the gallery's place, as with gallery_compact; it has
+ * an index if the old one had. Interrupted, or failed, it leaves the gallery as it is, and the same
+ * again goes on; what has changed meanwhile is found. *rebuilt: false if it was so already. On
+ * success g is of the old file: close it. */
+int gallery_reembed(gallery *g, const gallery_setup *setup, gallery_embed_fn embed,
+                    gallery_progress_fn progress, void *user, bool *rebuilt);
 
 /* Points under each tag, those of the nameless first; free() the list. */
 typedef struct gallery_tag_count {

@@ -377,10 +377,14 @@ int gallery_sync_run(gallery_sync *s, gallery_embed_fn embed, gallery_progress_f
 
 static int remove_tag(gallery *g, MDB_txn *txn, void *user) {
     gallery_sync *s = user;
-    struct gallery_tags tags = g->tags;
     struct strip strip = {.tag = s->tag, .drop = true};
     GALLERY_TRY(strip_stage(g, txn, &strip));
-    GALLERY_TRY(walk(s, txn));
+    return walk(s, txn);
+}
+
+static int remove_name(gallery *g, MDB_txn *txn, void *user) {
+    const gallery_sync *s = user;
+    struct gallery_tags tags = g->tags;
     char *name = tags.names[s->tag - 1];
     tags.names[s->tag - 1] = NULL;
     int status = gallery_tags_write(g, txn, &tags);
@@ -396,10 +400,14 @@ int gallery_tag_remove(gallery *g, const char *name, gallery_changes *changes) {
     int status = gallery_tag_find(g, name, &s->tag);
     if (status == GALLERY_OK) status = gallery_write(g, remove_tag, s);
     if (status == GALLERY_OK) {
-        free(g->tags.names[s->tag - 1]);
-        g->tags.names[s->tag - 1] = NULL;
         *changes = s->changes;
         status = sweep(g, s->whole);
+    }
+    /* Last of all, so that the same can be run again after an interruption. */
+    if (status == GALLERY_OK) status = gallery_write(g, remove_name, s);
+    if (status == GALLERY_OK) {
+        free(g->tags.names[s->tag - 1]);
+        g->tags.names[s->tag - 1] = NULL;
     }
     gallery_sync_close(s);
     return status;

@@ -6,17 +6,22 @@
 #include "projection.h"
 #include "scratch.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Points are computed in whole tiles, the last one filled up with its last point: so all products
- * have the same shape, and a point's embedding the same bits in whatever company it comes. A
- * gallery that was interrupted, or updated, then equals one that was made at once. A tile is whole
- * micro-tiles of OpenBLAS's kernels; those for Haswell and Zen round every second six rows of
- * theirs differently all the same, in the last bit. */
+/* A point's embedding has the same bits in whatever company it comes: then a gallery that was
+ * interrupted, updated, or merged of parts equals one that was made at once. So points are computed
+ * in whole tiles, which gives all products the same shape, and each point has a side: OpenBLAS's
+ * kernels for Haswell and Zen take rows by the dozen, and the second six of a dozen come out
+ * otherwise in the last bit. A point always lies in that six of a dozen which its coordinate says;
+ * empty places compute what nobody reads. */
 #define TILE ((size_t)384)
-#define BATCH (4 * TILE) /* points computed at once: 19 MB of working memory; TILE 2^n */
+#define DOZEN ((size_t)12)
+#define SIDE_OF_TILE (TILE / 2)
+#define BATCH (4 * TILE) /* places computed at once: 19 MB of working memory; TILE 2^n */
 
 struct branch {
     const float *frequencies; /* [n][2], sigma included */
@@ -125,35 +130,79 @@ static int forward_batch(struct location *location, const double *lonlat, size_t
     return INFER_OK;
 }
 
-/* The points left over from whole tiles. */
-static int forward_rest(struct location *location, const double *lonlat, size_t n, float *raw,
-                        float *out) {
-    size_t row = location->out * sizeof *out;
-    double *filled = malloc(TILE * 2 * sizeof *filled);
-    float *outs = malloc(2 * TILE * row), *raws = outs ? outs + TILE * location->out : NULL;
-    int status = filled && outs ? INFER_OK : infer_fail_memory(location->ctx, 2 * TILE * row);
-    if (status == INFER_OK) {
-        for (size_t i = 0; i < TILE; i++)
-            memcpy(filled + 2 * i, lonlat + 2 * (i < n ? i : n - 1), 2 * sizeof *filled);
-        status = forward_batch(location, filled, TILE, raws, outs);
+/* ----------------------------------------------------------------------- tiles */
+
+struct tiles { /* points on their places */
+    double lonlat[2 * BATCH];
+    size_t point[BATCH]; /* which one is there, or NOBODY */
+    size_t used[2];      /* places, of each side */
+    float *out, *raw;    /* [BATCH][out] */
+};
+#define NOBODY SIZE_MAX
+
+static unsigned side_of(const double lonlat[2]) {
+    double x[2] = {lonlat[0] + 0.0, lonlat[1] + 0.0}; /* -0 is 0 */
+    uint64_t bits[2];
+    memcpy(bits, x, sizeof bits);
+    uint64_t mixed = (bits[0] ^ (bits[1] << 29 | bits[1] >> 35)) * 0x9e3779b97f4a7c15u;
+    mixed = (mixed ^ mixed >> 32) * 0xd6e8feb86659fd93u;
+    return (unsigned)(mixed >> 63);
+}
+
+static void empty(struct tiles *t) {
+    memset(t->lonlat, 0, sizeof t->lonlat);
+    for (size_t i = 0; i < BATCH; i++) t->point[i] = NOBODY;
+    t->used[0] = t->used[1] = 0;
+}
+
+/* False if the point's side is full. */
+static bool put(struct tiles *t, size_t point, const double lonlat[2]) {
+    unsigned side = side_of(lonlat);
+    size_t i = t->used[side], six = DOZEN / 2;
+    if (i == BATCH / 2) return false;
+    size_t place = i / six * DOZEN + side * six + i % six;
+    memcpy(t->lonlat + 2 * place, lonlat, 2 * sizeof *lonlat);
+    t->point[place] = point;
+    t->used[side]++;
+    return true;
+}
+
+static int forward_tiles(struct location *location, const struct tiles *t, float *raw, float *out) {
+    size_t dim = location->out, row = dim * sizeof *out;
+    size_t most = t->used[t->used[1] > t->used[0]];
+    size_t end = (most + SIDE_OF_TILE - 1) / SIDE_OF_TILE * TILE, some = BATCH;
+    for (size_t i = 0; i < end; i += some) {
+        while (some > end - i) some /= 2;
+        INFER_TRY(forward_batch(location, t->lonlat + 2 * i, some, raw ? t->raw + i * dim : NULL,
+                                t->out + i * dim));
     }
-    if (status == INFER_OK) {
-        memcpy(out, outs, n * row);
-        if (raw) memcpy(raw, raws, n * row);
+    for (size_t i = 0; i < end; i++) {
+        if (t->point[i] == NOBODY) continue;
+        memcpy(out + t->point[i] * dim, t->out + i * dim, row);
+        if (raw) memcpy(raw + t->point[i] * dim, t->raw + i * dim, row);
     }
-    free(filled);
-    free(outs);
-    return status;
+    return INFER_OK;
 }
 
 int location_forward(struct location *location, const double *lonlat, size_t n, float *raw,
                      float *out) {
-    size_t some = BATCH;
-    for (size_t i = 0; i < n; i += some) {
-        while (some > n - i && some > TILE) some /= 2;
-        float *raw_i = raw ? raw + i * location->out : NULL, *out_i = out + i * location->out;
-        if (n - i < TILE) return forward_rest(location, lonlat + 2 * i, n - i, raw_i, out_i);
-        INFER_TRY(forward_batch(location, lonlat + 2 * i, some, raw_i, out_i));
+    size_t numbers = 2 * BATCH * location->out;
+    int status = INFER_OK;
+    struct tiles *t = malloc(sizeof *t);
+    if (!t || !(t->out = malloc(numbers * sizeof *t->out))) {
+        free(t);
+        return infer_fail_memory(location->ctx, numbers * sizeof *out);
     }
-    return INFER_OK;
+    t->raw = t->out + BATCH * location->out;
+    empty(t);
+    for (size_t i = 0; i < n && status == INFER_OK; i++) {
+        if (put(t, i, lonlat + 2 * i)) continue;
+        status = forward_tiles(location, t, raw, out);
+        empty(t);
+        put(t, i, lonlat + 2 * i);
+    }
+    if (status == INFER_OK) status = forward_tiles(location, t, raw, out);
+    free(t->out);
+    free(t);
+    return status;
 }

@@ -1,4 +1,5 @@
 #include "cli.h"
+#include "libgallery/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -374,22 +375,27 @@ static int open_hidden(struct cli_output *out) {
     int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
     free(folder);
     if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)) return fd;
-    if (asprintf(&out->temporary, "%s.XXXXXX", out->path) < 0) {
-        out->temporary = NULL;
-        return -1;
-    }
-    fd = mkstemp(out->temporary);
-    if (fd >= 0) {
-        mode_t mask = umask(0);
-        umask(mask);
-        if (fchmod(fd, 0666 & ~mask)) { /* mkstemp's 0600 is narrower, which is safe */
-        }
-    }
-    return fd;
+    errno = gallery_temporary_file(out->path, &out->temporary, &fd);
+    return errno ? -1 : fd;
 }
 
-static void refuse_write(const cli *c, int number) {
-    cli_error(c, "%s: cannot write: %s", cli_output_name(c), strerror(number));
+/* What to do about it, where that is known. */
+static const char *advice(int number) {
+    switch (number) {
+    case ENOSPC:
+    case EDQUOT: return "; make room and run the same again";
+    case EFBIG: return "; allow larger files (ulimit -f) and run the same again";
+    case EIO: return "; see what the kernel says of the disk (dmesg), then run the same again";
+    default: return "";
+    }
+}
+
+void cli_refuse_write(const cli *c, int number) {
+    cli_error(c, "%s: cannot write: %s%s", cli_output_name(c), strerror(number), advice(number));
+}
+
+static void refuse_output(const cli *c, int number) {
+    cli_error(c, "%s: %s%s", c->output, strerror(number), advice(number));
 }
 
 bool cli_output_open(const cli *c, struct cli_output *out) {
@@ -406,7 +412,7 @@ bool cli_output_open(const cli *c, struct cli_output *out) {
             if (S_ISDIR(st.st_mode)) errno = EISDIR;
             out->flush = true;
             out->path = NULL;
-            if (!out->file) cli_error(c, "%s: %s", c->output, strerror(errno));
+            if (!out->file) refuse_output(c, errno);
             return out->file != NULL;
         }
         if (!c->overwrite) {
@@ -414,10 +420,11 @@ bool cli_output_open(const cli *c, struct cli_output *out) {
             return false;
         }
     }
+    gallery_temporary_clean(out->path);
     int fd = open_hidden(out);
     out->file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!out->file) {
-        cli_error(c, "%s: %s", c->output, strerror(errno));
+        refuse_output(c, errno);
         if (fd >= 0) close(fd);
         if (out->temporary) unlink(out->temporary);
         free(out->temporary);
@@ -432,11 +439,8 @@ static bool name_hidden(struct cli_output *out) {
     char self[64];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(out->file));
     if (!out->overwrite) return !linkat(AT_FDCWD, self, AT_FDCWD, out->path, AT_SYMLINK_FOLLOW);
-    if (asprintf(&out->temporary, "%s.%ld.tmp", out->path, (long)getpid()) < 0) {
-        out->temporary = NULL;
-        return false;
-    }
-    return !linkat(AT_FDCWD, self, AT_FDCWD, out->temporary, AT_SYMLINK_FOLLOW);
+    errno = gallery_temporary_link(out->path, fileno(out->file), &out->temporary);
+    return !errno;
 }
 
 static bool sync_folder(const char *path) {
@@ -457,19 +461,23 @@ static bool place(struct cli_output *out) {
         if (link(out->temporary, out->path)) return false;
         unlink(out->temporary);
     }
-    return sync_folder(out->path);
+    if (sync_folder(out->path)) return true;
+    int number = errno;
+    if (!out->overwrite) unlink(out->path); /* or the same could not be run again */
+    errno = number;
+    return false;
 }
 
 bool cli_output_commit(const cli *c, struct cli_output *out) {
     bool ok;
     if (is_stdout(out->path)) {
         ok = !ferror(out->file) && !fflush(out->file);
-        if (!ok) refuse_write(c, errno);
+        if (!ok) cli_refuse_write(c, errno);
         return ok;
     }
     ok = !ferror(out->file) && place(out);
     if (!ok) {
-        refuse_write(c, errno);
+        cli_refuse_write(c, errno);
         cli_output_abandon(out);
         return false;
     }

@@ -120,6 +120,8 @@ const char *cli_output_name(const cli *c);
 bool cli_output_open(const cli *c, struct cli_output *out);
 bool cli_output_commit(const cli *c, struct cli_output *out);
 void cli_output_abandon(struct cli_output *out);
+/* "OUTPUT: cannot write: <errno text>", and what to do about it, where that is known. */
+void cli_refuse_write(const cli *c, int number);
 
 /* ---------------------------------------------------------------- progress
  * Count, rate, time left, on stderr: for people if it is a terminal, as JSON lines on demand. */

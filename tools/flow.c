@@ -60,8 +60,8 @@ static bool check_gallery(const struct flow *f, gallery *g, const char *path) {
         info.setup.dim == f->info->embedding_dim)
         return true;
     cli_error(f->c,
-              "%s: made with location encoder %s, but the one of %s is %s; embed its points with "
-              "this model into another gallery",
+              "%s: made with location encoder %s, but the one of %s is %s; use the gallery's "
+              "model, or rebuild it for this one: vt-embed --reembed",
               path, info.setup.location_id, f->c->model, f->info->location_id);
     return false;
 }

@@ -10,6 +10,17 @@ enum {
     ROADS = 256,
     AREA,
     POINTS,
+    HEX,
+    BUFFER,
+    BOTH_WAYS,
+    DEDUPE,
+    DEDUPE_HEADING,
+    MIN_DISTANCE,
+    SEED,
+    BBOX_OF,
+    BY,
+    CLIP_PERCENTILE,
+    PAD,
     WHERE,
     SQL,
     SPAT,
@@ -34,6 +45,18 @@ static const struct cli_option options[] = {
     {ROADS, "roads", "M", "a point every M metres along lines, and at both ends"},
     {AREA, "area", "M", "a grid of M metres inside polygons"},
     {POINTS, "points", NULL, "points as they are"},
+    {HEX, "hex", NULL, "with --area: a hexagonal grid, as dense as the square one"},
+    {BUFFER, "buffer", "M", "with --area: also what is within M metres of a polygon"},
+    {BOTH_WAYS, "both-ways", NULL, "with --roads: each point again with the opposite heading"},
+    {DEDUPE, "dedupe", "M",
+     "with --roads: merge lines that run beside one another within M metres"},
+    {DEDUPE_HEADING, "dedupe-heading", "DEG", "how far headings may differ then (default: 30)"},
+    {MIN_DISTANCE, "min-distance", "M", "a random choice of points, no two closer than M metres"},
+    {SEED, "seed", "N", "another choice (default: 0)"},
+    {BBOX_OF, "bbox-of", "POINTS", "with --area: the boxes of a source's points, no SOURCE"},
+    {BY, "by", "FIELDS", "with --bbox-of: a box for each value of these fields, not one"},
+    {CLIP_PERCENTILE, "clip-percentile", "P", "with --bbox-of: clip P percent at each end"},
+    {PAD, "pad", "D", "with --bbox-of: boxes wider by D degrees on each side"},
     {'l', "layer", "LAYER", "read this layer only; may be repeated (default: all)"},
     {WHERE, "where", "EXPR", "only features that fit an SQL condition"},
     {SQL, "sql", "SELECT", "read what an SQL query gives, not layers"},
@@ -140,12 +163,66 @@ static void set_shard(struct grid_options *o, const char *arg) {
     free(part);
 }
 
+static void take_box_option(struct grid_options *o, int key, const char *arg) {
+    if (key == BBOX_OF) {
+        if (o->bbox_of) cli_usage(&o->c, "--bbox-of can be given once");
+        o->bbox_of = strdup(arg);
+        if (!o->bbox_of) abort();
+        return;
+    }
+    o->box_option = key == BY ? "--by" : key == PAD ? "--pad" : "--clip-percentile";
+    if (key == BY)
+        add_fields(o, arg);
+    else if (key == PAD)
+        o->boxes.pad_deg = cli_number(&o->c, "--pad", arg, 0, 90);
+    else
+        o->boxes.clip_percent = cli_number(&o->c, "--clip-percentile", arg, 0, 49.9);
+}
+
+/* The points are the source. */
+static void set_boxes(struct grid_options *o) {
+    if (!o->bbox_of) {
+        if (o->box_option) cli_usage(&o->c, "%s has no effect without --bbox-of", o->box_option);
+        return;
+    }
+    if (o->setup.mode != GALLERY_GRID_AREA)
+        cli_usage(&o->c, "--bbox-of has no effect without --area");
+    if (o->keeps) cli_usage(&o->c, "--keep has no effect with --bbox-of: --by keeps its fields");
+    if (o->c.argc) cli_usage(&o->c, "--bbox-of names the source: '%s' is one more", o->c.argv[0]);
+    o->c.argv = &o->bbox_of;
+    o->c.argc = 1;
+    o->setup.boxes = &o->boxes;
+}
+
 static void take_option(struct grid_options *o, int key, const char *arg) {
     gallery_grid_setup *s = &o->setup;
     switch (key) {
     case ROADS: set_mode(o, GALLERY_GRID_ROADS, "--roads", arg); break;
     case AREA: set_mode(o, GALLERY_GRID_AREA, "--area", arg); break;
     case POINTS: set_mode(o, GALLERY_GRID_POINTS, "--points", NULL); break;
+    case HEX: s->hex = true; break;
+    case BUFFER: s->buffer_m = cli_number(&o->c, "--buffer", arg, 0, GALLERY_GRID_MOST_M); break;
+    case BOTH_WAYS: s->both_ways = true; break;
+    case DEDUPE:
+        s->dedupe_m =
+            cli_number(&o->c, "--dedupe", arg, GALLERY_GRID_LEAST_M, GALLERY_GRID_DEDUPE_MOST_M);
+        break;
+    case DEDUPE_HEADING:
+        s->dedupe_deg = cli_number(&o->c, "--dedupe-heading", arg, 0, 90);
+        o->dedupe_heading = true;
+        break;
+    case MIN_DISTANCE:
+        s->min_distance_m =
+            cli_number(&o->c, "--min-distance", arg, GALLERY_GRID_LEAST_M, GALLERY_GRID_MOST_M);
+        break;
+    case SEED:
+        s->seed = (unsigned long long)cli_integer(&o->c, "--seed", arg, 0, LONG_MAX);
+        o->seed = true;
+        break;
+    case BBOX_OF:
+    case BY:
+    case CLIP_PERCENTILE:
+    case PAD: take_box_option(o, key, arg); break;
     case 'l': append(&o->layers, arg, strlen(arg)); break;
     case WHERE: s->where = arg; break;
     case SQL: s->sql = arg; break;
@@ -155,7 +232,10 @@ static void take_option(struct grid_options *o, int key, const char *arg) {
     case OO: append(&o->open_options, arg, strlen(arg)); break;
     case CONFIG: add_config(o, arg); break;
     case HIGHWAY: s->highway = arg; break;
-    case KEEP: add_fields(o, arg); break;
+    case KEEP:
+        o->keeps = true;
+        add_fields(o, arg);
+        break;
     case TAG: s->tag = arg; break;
     case LIMIT:
         s->limit = (unsigned long long)cli_integer(&o->c, "--limit", arg, 1, LONG_MAX);
@@ -193,12 +273,31 @@ static void check_diff(const struct grid_options *o, bool grids) {
         cli_usage(&o->c, "--diff writes GeoJSON lines: %s would not be one", o->c.output);
 }
 
+static void check_thinning(const struct grid_options *o) {
+    const gallery_grid_setup *s = &o->setup;
+    if (s->mode != GALLERY_GRID_ROADS && (s->both_ways || s->dedupe_m > 0))
+        cli_usage(&o->c, "%s has no effect without --roads",
+                  s->both_ways ? "--both-ways" : "--dedupe");
+    if (s->both_ways && s->limit)
+        cli_usage(&o->c, "only one of --both-ways and --limit can be given");
+    if (o->dedupe_heading && !(s->dedupe_m > 0))
+        cli_usage(&o->c, "--dedupe-heading has no effect without --dedupe");
+    if (o->seed && !(s->min_distance_m > 0))
+        cli_usage(&o->c, "--seed has no effect without --min-distance");
+    if ((s->dedupe_m > 0 || s->min_distance_m > 0) && !s->sorted)
+        cli_usage(&o->c, "%s needs all points in order: not with --unsorted",
+                  s->dedupe_m > 0 ? "--dedupe" : "--min-distance");
+}
+
 static void check(const struct grid_options *o) {
     const gallery_grid_setup *s = &o->setup;
     bool from_stdin = false;
     if (!s->mode) cli_usage(&o->c, "one of --roads M, --area M and --points is needed");
     if (s->highway && s->mode != GALLERY_GRID_ROADS)
         cli_usage(&o->c, "--highway has no effect without --roads");
+    if (s->mode != GALLERY_GRID_AREA && (s->hex || s->buffer_m != 0))
+        cli_usage(&o->c, "%s has no effect without --area", s->hex ? "--hex" : "--buffer");
+    check_thinning(o);
     if (s->sql && s->layers) cli_usage(&o->c, "only one of -sql and -l can be given");
     if (!o->c.argc) cli_usage(&o->c, "no source: name a file, or - for standard input");
     for (int i = 0; i < o->c.argc; i++) from_stdin |= !strcmp(o->c.argv[i], "-");
@@ -209,6 +308,7 @@ static void check(const struct grid_options *o) {
 void grid_options_parse(struct grid_options *o, int argc, char **argv) {
     const char *arg;
     o->setup.sorted = true;
+    o->setup.dedupe_deg = 30;
     cli_start(&o->c, &spec, argc, argv, NULL);
     bool grids = false;
     for (int key; (key = cli_next(&o->c, &arg));) {
@@ -224,6 +324,7 @@ void grid_options_parse(struct grid_options *o, int argc, char **argv) {
     o->setup.keep = (const char *const *)o->keep;
     o->setup.open_options = (const char *const *)o->open_options;
     o->setup.config = (const char *const *)o->config;
+    set_boxes(o);
     set_format(o);
     check(o);
 }
@@ -233,4 +334,5 @@ void grid_options_free(struct grid_options *o) {
     free_list(o->keep);
     free_list(o->open_options);
     free_list(o->config);
+    free(o->bbox_of);
 }

@@ -92,7 +92,7 @@ static bool write_listed(struct index_job *job, const gallery_item *item, void *
     }
     fputc('\n', job->out.file);
     if (!ferror(job->out.file) && (!job->out.flush || !fflush(job->out.file))) return true;
-    cli_error(&job->c, "%s: cannot write: %s", cli_output_name(&job->c), strerror(errno));
+    cli_refuse_write(&job->c, errno);
     return false;
 }
 

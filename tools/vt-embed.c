@@ -11,12 +11,13 @@
 #define STAGE_POINTS 8192 /* staged in one transaction */
 #define STAGE_BYTES ((size_t)16 << 20)
 
-enum { TAG = 256, SYNC, DTYPE, BATCH, SKIP_ERRORS };
+enum { TAG = 256, SYNC, REEMBED, DTYPE, BATCH, SKIP_ERRORS };
 
 static const struct cli_option options[] = {
     {TAG, "tag", "NAME", "put the points under this tag, whatever their records say"},
     {SYNC, "sync", "NAME", "make the points of this tag exactly those of the input"},
-    {DTYPE, "dtype", "TYPE", "f16 or f32, of a new gallery's embeddings (default: f16)"},
+    {REEMBED, "reembed", NULL, "rebuild the gallery for this model's location encoder"},
+    {DTYPE, "dtype", "TYPE", "f16 or f32, of a new or rebuilt gallery's embeddings"},
     {BATCH, "batch", "N", "points to embed at once and commit together (default: 4096)"},
     {SKIP_ERRORS, "skip-errors", NULL, "leave broken records out, and end with status 3"},
     {0}};
@@ -32,7 +33,7 @@ struct job {
     const char *tag, *sync_tag;
     enum gallery_dtype dtype;
     size_t batch;
-    bool skip_errors, embed_failed;
+    bool skip_errors, reembed, embed_failed;
     infer *infer;
     infer_model *model;
     gallery_context *ctx;
@@ -41,7 +42,7 @@ struct job {
     gallery_point_input input;
     gallery_point *points; /* [STAGE_POINTS], of the next transaction */
     size_t n, bytes;
-    unsigned long long read, skipped;
+    unsigned long long read, skipped, done;
     struct cli_progress progress;
 };
 
@@ -51,6 +52,7 @@ static void parse(struct job *job, int argc, char **argv) {
     cli_start(c, &spec, argc, argv, infer_blas_wanted_core());
     for (int key; (key = cli_next(c, &arg));) {
         if (key == SKIP_ERRORS) job->skip_errors = true;
+        if (key == REEMBED) job->reembed = true;
         if (key == TAG) job->tag = arg;
         if (key == SYNC) job->sync_tag = arg;
         if (key == BATCH) job->batch = (size_t)cli_integer(c, "--batch", arg, 1, 1 << 20);
@@ -62,6 +64,10 @@ static void parse(struct job *job, int argc, char **argv) {
     if (job->tag && job->sync_tag) cli_usage(c, "--tag and --sync exclude each other");
     if (job->sync_tag && job->skip_errors)
         cli_usage(c, "--sync takes no --skip-errors: it would drop the points of broken records");
+    if (job->reembed && (job->tag || job->sync_tag || job->skip_errors))
+        cli_usage(c, "--reembed takes no --tag, --sync or --skip-errors: points stay as they are");
+    if (job->reembed && c->argc)
+        cli_usage(c, "--reembed takes no input: '%s' is not for it", *c->argv);
     cli_need_model(c);
     cli_need_gallery(c);
 }
@@ -85,10 +91,15 @@ static bool load(struct job *job) {
     return false;
 }
 
-static bool open_gallery(struct job *job) {
+static gallery_setup setup_of(const struct job *job) {
     const infer_model_info *info = infer_model_describe(job->model);
     gallery_setup setup = {.dim = info->embedding_dim, .dtype = job->dtype};
     memcpy(setup.location_id, info->location_id, sizeof setup.location_id);
+    return setup;
+}
+
+static bool open_gallery(struct job *job) {
+    gallery_setup setup = setup_of(job);
     if (!fail(job, gallery_open_writer(job->ctx, job->c.gallery, &setup, &job->g))) return false;
     if (job->batch) gallery_set_batch(job->g, job->batch);
     return !job->sync_tag || fail(job, gallery_sync_open(job->g, job->sync_tag, 0, &job->sync));
@@ -209,6 +220,7 @@ static int embed_some(void *user, const double *lonlat, size_t n, float *out) {
 
 static bool show_progress(void *user, unsigned long long done, unsigned long long total) {
     struct job *job = user;
+    job->done = done;
     cli_progress_show(&job->progress, done, total);
     return true;
 }
@@ -240,13 +252,31 @@ static bool embed(struct job *job) {
     return true;
 }
 
+static bool reembed(struct job *job) {
+    gallery_setup setup = setup_of(job);
+    bool rebuilt;
+    if (!fail(job, gallery_open_writer(job->ctx, job->c.gallery, NULL, &job->g))) return false;
+    if (job->batch) gallery_set_batch(job->g, job->batch);
+    cli_progress_start(&job->c, &job->progress, "points");
+    int status = gallery_reembed(job->g, &setup, embed_some, show_progress, job, &rebuilt);
+    cli_progress_end(&job->progress, job->done);
+    if (job->embed_failed) {
+        cli_error(&job->c, "%s", infer_message(job->infer));
+        return false;
+    }
+    if (!fail(job, status)) return false;
+    if (!rebuilt && job->c.progress == CLI_PROGRESS_AUTO && isatty(STDERR_FILENO))
+        cli_warn(&job->c, "%s: nothing to do: it is of this location encoder", job->c.gallery);
+    return true;
+}
+
 int main(int argc, char **argv) {
     struct job job = {0};
     parse(&job, argc, argv);
     job.points = calloc(STAGE_POINTS, sizeof *job.points);
     bool ok = job.points && gallery_context_open(job.c.threads, &job.ctx) == GALLERY_OK;
     if (!ok) cli_error(&job.c, "out of memory");
-    ok = ok && load(&job) && read_all(&job) && embed(&job);
+    ok = ok && load(&job) && (job.reembed ? reembed(&job) : read_all(&job) && embed(&job));
     gallery_sync_close(job.sync);
     gallery_close(job.g);
     forget_points(&job);

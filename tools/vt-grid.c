@@ -48,7 +48,11 @@ static void warn_left_out(const struct job *job, const char *path,
     if (!strcmp(path, "-")) path = "standard input";
     if (counts->other)
         cli_warn(&job->o.c, "%s: %llu of %llu features left out: they are no %s", path,
-                 counts->other, counts->features, names[job->o.setup.mode]);
+                 counts->other, counts->features,
+                 job->o.setup.boxes ? "points" : names[job->o.setup.mode]);
+    if (counts->unnamed)
+        cli_warn(&job->o.c, "%s: %llu of %llu features left out: they lack a field of --by", path,
+                 counts->unnamed, counts->features);
     if (counts->no_geometry)
         cli_warn(&job->o.c, "%s: %llu of %llu features left out: they have no geometry", path,
                  counts->no_geometry, counts->features);
@@ -68,8 +72,15 @@ static void print_counts(const struct job *job) {
                 : i          ? ","
                              : "{",
                 lines[i].name, lines[i].count);
+    if (job->o.setup.dedupe_m > 0 || job->o.setup.min_distance_m > 0)
+        fprintf(stdout, job->o.json ? ",\"close\":%llu" : "close       %14llu\n", n->close);
     if (job->o.setup.clip)
         fprintf(stdout, job->o.json ? ",\"clipped\":%llu" : "clipped     %14llu\n", n->clipped);
+    if (job->o.setup.boxes)
+        fprintf(stdout,
+                job->o.json ? ",\"regions\":%llu,\"unnamed\":%llu"
+                            : "regions     %14llu\nunnamed     %14llu\n",
+                n->regions, n->unnamed);
     if (job->o.json)
         fprintf(stdout, ",\"length_m\":%.3f}\n", n->length_m);
     else if (job->o.setup.mode == GALLERY_GRID_ROADS)
@@ -83,7 +94,10 @@ static void add_counts(gallery_grid_counts *total, const gallery_grid_counts *n)
     total->no_geometry += n->no_geometry;
     total->broken += n->broken;
     total->points += n->points;
+    total->close += n->close;
     total->clipped += n->clipped;
+    total->regions += n->regions;
+    total->unnamed += n->unnamed;
     total->repeated += n->repeated;
     total->length_m += n->length_m;
 }

@@ -215,7 +215,7 @@ static bool show(struct index_job *job) {
     job->json ? print_json(&info, tags, n) : print_text(&info, tags, n);
     free(tags);
     if (!fflush(stdout) && !ferror(stdout)) return true;
-    cli_error(&job->c, "%s: cannot write: %s", cli_output_name(&job->c), strerror(errno));
+    cli_refuse_write(&job->c, errno);
     return false;
 }
 

@@ -462,7 +462,9 @@ TEST(writing_reports_a_full_disk) {
     gallery_record *record = gallery_record_new();
     gallery_point point = {0};
     CHECK(gallery_record_write(ctx, record, out, true) == GALLERY_EFULL);
-    CHECK_TEXT(gallery_message(ctx), "cannot write: No space left on device");
+    CHECK_TEXT(gallery_message(ctx),
+               "cannot write: No space left on device; make room and run the same "
+               "again");
     CHECK(gallery_point_write(ctx, &point, out, true) == GALLERY_EFULL);
     gallery_record_free(record);
     fclose(out);

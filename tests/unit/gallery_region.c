@@ -1,7 +1,7 @@
 /* Whether a region holds a point: against GEOS, and against the grid of the same polygon. */
 #include "test.h"
 #include "libgallery/region.h"
-#include "libgallery/sample.h"
+#include "libgallery/area.h"
 
 #include <cpl_conv.h>
 #include <cpl_error.h>
@@ -85,6 +85,7 @@ static int take_held(void *user, double lon, double lat, double azimuth) {
 static void check_as_area(const double *xy, const size_t *ends, size_t rings) {
     static const double world[] = {-180, -90, 180, -90, 180, 90, -180, 90};
     const size_t corners = 4;
+    const gallery_area_setup setup = {.spacing_m = 5e4};
     const char *path = "/vsimem/area.geojson";
     char json[2000] = "{\"type\":\"Polygon\",\"coordinates\":[";
     size_t at = strlen(json);
@@ -100,8 +101,8 @@ static void check_as_area(const double *xy, const size_t *ends, size_t rings) {
     gallery_region *region = NULL;
     REQUIRE(gallery_region_open(ctx, path, false, &region) == GALLERY_OK);
     struct tally grid = {0}, held = {.region = region};
-    CHECK(gallery_sample_area(ctx, xy, ends, rings, false, 5e4, take_all, &grid) == GALLERY_OK);
-    CHECK(gallery_sample_area(ctx, world, &corners, 1, false, 5e4, take_held, &held) == GALLERY_OK);
+    CHECK(gallery_sample_area(ctx, xy, ends, rings, &setup, take_all, &grid) == GALLERY_OK);
+    CHECK(gallery_sample_area(ctx, world, &corners, 1, &setup, take_held, &held) == GALLERY_OK);
     CHECK(grid.held > 50 && held.held == grid.held && held.sum == grid.sum);
     gallery_region_close(region);
     VSIUnlink(path);

@@ -1,9 +1,10 @@
 /* Points along lines and inside polygons, against PROJ's geod, distances and GEOS. */
 #include "test.h"
+#include "libgallery/area.h"
 #include "libgallery/geodesy.h"
-#include "libgallery/sample.h"
 #include "libgallery/seen.h"
 
+#include <gdal.h>
 #include <geodesic.h>
 #include <ogr_api.h>
 
@@ -29,11 +30,12 @@ static size_t sample_line(const double *xy, size_t n, double spacing_m) {
 }
 
 static size_t sample_area(const double *xy, const size_t *ends, size_t rings, double spacing_m) {
+    const gallery_area_setup setup = {.spacing_m = spacing_m};
     gallery_context *ctx;
     taken_count = 0;
     stop_at = MOST + 1;
     if (gallery_context_open(1, &ctx)) return 0;
-    CHECK(gallery_sample_area(ctx, xy, ends, rings, false, spacing_m, take, NULL) == GALLERY_OK);
+    CHECK(gallery_sample_area(ctx, xy, ends, rings, &setup, take, NULL) == GALLERY_OK);
     gallery_context_close(ctx);
     return taken_count;
 }
@@ -150,6 +152,73 @@ TEST(line_agrees_with_geod) {
                1e-4); /* times the length of short segments: coordinates have 16 digits */
 }
 
+/* One line of a file, at 20 m, before any rounding: worst[] is how far a point is from where geod
+ * puts it, how far its distance to the one before is from 20 m along a segment, and its heading
+ * from geod's. */
+static void compare_line(const struct geod_geodesic *earth, double *xy, size_t n, double worst[3],
+                         double total_m[2]) {
+    double behind = 0, length = 0, at[2] = {0}, ahead = 0;
+    size_t count = 0, end = 1, last = 0;
+    taken_count = 0, stop_at = MOST + 1;
+    n = gallery_sample_compact(xy, n);
+    CHECK(!gallery_sample_line(xy, n, 20, take, NULL, &total_m[0]));
+    for (; end < n; end++, behind += length) {
+        const double *a = xy + 2 * end - 2, *b = xy + 2 * end;
+        geod_inverse(earth, a[1], a[0], b[1], b[0], &length, &ahead, NULL);
+        for (; count + 1 < taken_count && 20 * (double)count < behind + length; count++) {
+            double lon, lat, heading, apart, *got = taken[count];
+            geod_direct(earth, a[1], a[0], ahead, 20 * (double)count - behind, &lat, &lon,
+                        &heading);
+            geod_inverse(earth, lat, lon, got[1], got[0], &apart, NULL, NULL);
+            worst[0] = fmax(worst[0], apart);
+            worst[2] = fmax(worst[2], fabs(remainder(heading - got[2], 360)));
+            if (count && last == end) {
+                geod_inverse(earth, at[1], at[0], got[1], got[0], &apart, NULL, NULL);
+                worst[1] = fmax(worst[1], fabs(apart - 20));
+            }
+            last = end;
+            memcpy(at, got, sizeof at);
+        }
+    }
+    total_m[1] += behind;
+    CHECK(n < 2 || (count + 1 == taken_count && behind - 20 * (double)count <= 1e-3 &&
+                    taken[count][0] == xy[2 * n - 2] && taken[count][1] == xy[2 * n - 1]));
+}
+
+TEST(lines_of_real_roads) {
+    static const char *const files[][2] = {{"../shared/data/osm/liechtenstein.osm.pbf", "lines"},
+                                           {"../shared/data/osm/andorra.osm.pbf", "lines"},
+                                           {"../shared/data/shp/stockholm/edges.shp", "edges"}};
+    struct geod_geodesic earth;
+    geod_init(&earth, GALLERY_WGS84_AXIS_M, GALLERY_WGS84_FLATTENING);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (access(files[i][0], R_OK)) SKIP("no ../shared/data");
+        double worst[3] = {0}, total_m[2] = {0}, *xy = NULL;
+        GDALDatasetH file = GDALOpenEx(files[i][0], GDAL_OF_VECTOR, NULL, NULL, NULL);
+        REQUIRE(file);
+        OGRLayerH layer = GDALDatasetGetLayerByName(file, files[i][1]);
+        size_t lines = 0;
+        for (OGRFeatureH f; (f = OGR_L_GetNextFeature(layer)); OGR_F_Destroy(f)) {
+            OGRGeometryH line = OGR_F_GetGeometryRef(f);
+            if (!line || OGR_GT_Flatten(OGR_G_GetGeometryType(line)) != wkbLineString) continue;
+            int n = OGR_G_GetPointCount(line);
+            double *more = realloc(xy, 2 * (size_t)n * sizeof *xy);
+            if (!more) break;
+            xy = more;
+            OGR_G_GetPoints(line, xy, 2 * sizeof *xy, xy + 1, 2 * sizeof *xy, NULL, 0);
+            compare_line(&earth, xy, (size_t)n, worst, total_m);
+            lines++;
+        }
+        CHECK(lines > 1000 && total_m[1] > 1e5);
+        CHECK_NEAR(total_m[0] / total_m[1], 1, 1e-9);
+        CHECK_NEAR(worst[0], 0, 1e-6);
+        CHECK_NEAR(worst[1], 0, 1e-6);
+        CHECK_NEAR(worst[2], 0, 1e-4);
+        free(xy);
+        GDALClose(file);
+    }
+}
+
 TEST(line_ends) {
     double twice[] = {9.5, 47.1, 9.5, 47.1, 9.501, 47.1, 9.501, 47.1, 9.501, 47.1};
     REQUIRE(gallery_sample_compact(twice, 5) == 2);
@@ -227,18 +296,21 @@ TEST(area_has_one_point_per_square) {
     }
 }
 
-/* Rows are 100 m apart along the meridian, points 100 m along the parallel; both but for the
- * rounding to 1e-7 degrees. */
+/* Rows are 100 m apart along the meridian. A row's points divide the Earth evenly, so many to each
+ * of 256 zones as makes the step nearest to 100 m. */
 TEST(area_is_metric) {
     const double xy[] = {9.1, 47, 9.3, 47, 9.3, 47.2, 9.1, 47.2};
     const size_t end = 4;
-    size_t n = sample_area(xy, &end, 1, 100), rows = 1;
+    size_t n = sample_area(xy, &end, 1, 100), rows = 1, begin = 0;
     REQUIRE(n > 1000);
     for (size_t i = 1; i < n; i++) {
         if (taken[i][1] == taken[i - 1][1]) {
-            CHECK_NEAR(between(i - 1, i), 100, 0.012);
+            CHECK_NEAR(between(i - 1, i), 100, 50.0 / (40e4 * cos(0.824) / 256) + 0.012);
         } else {
             CHECK_NEAR(gallery_distance_m(0, taken[i - 1][1], 0, taken[i][1], NULL), 100, 0.012);
+            double around = (double)(i - 1 - begin) * 360 / (taken[i - 1][0] - taken[begin][0]);
+            CHECK_NEAR(around / 256, round(around / 256), 1e-3);
+            begin = i;
             rows++;
         }
         double from_equator = gallery_distance_m(0, 0, 0, taken[i][1], NULL) / 100;
@@ -362,10 +434,12 @@ TEST(seen_is_bounded) {
 int main(void) {
     taken = calloc(MOST, sizeof *taken);
     if (!taken) return 1;
+    GDALAllRegister();
     RUN(line_is_geods);
     RUN(line_keeps_its_spacing);
     RUN(line_carries_over_vertices);
     RUN(line_agrees_with_geod);
+    RUN(lines_of_real_roads);
     RUN(line_ends);
     RUN(area_has_one_point_per_square);
     RUN(area_is_metric);

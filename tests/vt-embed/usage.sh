@@ -13,6 +13,10 @@ vt-embed -m model -g gallery --sync x --tag y
 echo "status $?"
 vt-embed -m model -g gallery --sync x --skip-errors
 echo "status $?"
+vt-embed -m model -g gallery --reembed --sync x
+echo "status $?"
+vt-embed -m model -g gallery --reembed points
+echo "status $?"
 vt-embed -m nowhere -g gallery </dev/null
 echo "status $?"
 ls | grep -vx shared

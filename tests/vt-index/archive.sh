@@ -12,7 +12,11 @@ vt-query -q -m model -g copy frames | cmp - before
 vt-index import -g copy a.vtg; echo "status $?"
 vt-index export -g gallery -o a.vtg; echo "status $?"
 vt-query -q -m model -g a.vtg frames; echo "status $?"
+for c in stat verify build compact 'remove --tag x'; do vt-index $c -g a.vtg; echo "status $?"; done
+vt-embed -m model -g a.vtg points; echo "status $?"
 vt-index import -g x gallery; echo "status $?"
+vt-index load -g x a.vtg; echo "status $?"
+vt-index load -g x gallery; echo "status $?"
 # Damaged, it makes no gallery: every 97th bit here, all of them in the unit tests.
 /usr/bin/python3 - <<'END'
 import subprocess, os
