@@ -44,6 +44,7 @@ void gallery_meta_encode(const struct gallery_meta *meta, uint8_t out[GALLERY_ME
     gallery_put64(out + 48, meta->points);
     gallery_put64(out + 56, meta->blocks);
     gallery_put64(out + 64, meta->hidden);
+    gallery_put64(out + 72, meta->waiting);
     gallery_put64(out + 120, XXH3_64bits(out, 120));
 }
 
@@ -69,12 +70,13 @@ const char *gallery_meta_decode(const void *data, size_t size, struct gallery_me
     if (!dim || dim > GALLERY_DIM_MAX) return "embeddings of an impossible size";
     if (!capacity || capacity > GALLERY_BLOCK_CAPACITY) return "blocks of an impossible size";
     if (!is_id(in + 32)) return "no id of a location encoder";
-    for (size_t i = 72; i < 120; i++)
+    for (size_t i = 80; i < 120; i++)
         if (in[i]) return "metadata with unknown fields";
     *meta = (struct gallery_meta){.capacity = capacity,
                                   .points = gallery_get64(in + 48),
                                   .blocks = gallery_get64(in + 56),
                                   .hidden = gallery_get64(in + 64),
+                                  .waiting = gallery_get64(in + 72),
                                   .setup = {.dim = (int)dim, .dtype = (enum gallery_dtype)dtype}};
     memcpy(meta->setup.location_id, in + 32, 16);
     return NULL;

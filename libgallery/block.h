@@ -28,6 +28,7 @@ struct gallery_meta {
     uint32_t capacity;       /* most points of a block */
     uint64_t points, blocks; /* how many there are */
     uint64_t hidden;         /* rows of blocks without a tag, which are no points */
+    uint64_t waiting;        /* what is staged before this id has its embedding; 0: nothing has */
 };
 
 void gallery_meta_encode(const struct gallery_meta *meta, uint8_t out[GALLERY_META_BYTES]);

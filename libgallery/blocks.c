@@ -130,12 +130,12 @@ int gallery_whole_replace(gallery *g, MDB_txn *txn, const struct gallery_whole *
     const gallery_setup *setup = &g->meta.setup;
     size_t capacity = g->meta.capacity, parts = (n + capacity - 1) / capacity, from = 0;
     bool exists = w->block.count > 0;
-    if (exists) {
+    if (exists && !(n && rows->id == w->key)) { /* else it is written over */
         GALLERY_TRY(gallery_drop(g, txn, g->blocks_db, w->key));
         GALLERY_TRY(gallery_drop(g, txn, g->rows_db, w->key));
         GALLERY_TRY(gallery_drop(g, txn, g->attributes_db, w->key));
-        GALLERY_TRY(gallery_drop(g, txn, g->index_db, w->key));
     }
+    if (exists) GALLERY_TRY(gallery_drop(g, txn, g->index_db, w->key));
     for (size_t i = 0; i < parts; i++) {
         size_t to = n * (i + 1) / parts, count = to - from;
         gallery_block_encode(rows + from, count, setup, w->encoded);

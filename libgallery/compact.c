@@ -94,6 +94,7 @@ int gallery_compact(gallery *g, gallery_progress_fn progress, void *user) {
     struct copy *c = NULL;
     int status;
     GALLERY_GO(gallery_require_writer(g));
+    GALLERY_GO(gallery_stage_tidy(g));
     GALLERY_GO(gallery_stat(g, &info));
     real = realpath(g->path, NULL);
     c = calloc(1, sizeof *c);

@@ -96,9 +96,10 @@ int gallery_polygons_open(gallery_context *ctx, const char *path, gallery_polygo
     if (!r) return gallery_fail_memory(ctx, sizeof *r);
     int status = gallery_source_open(ctx, path, &setup, &source);
     if (status == GALLERY_OK) status = read_polygons(ctx, source, r);
-    gallery_source_close(source);
     if (status == GALLERY_OK && !r->n)
-        status = gallery_fail(ctx, GALLERY_EEMPTY, "%s: holds no polygon", path);
+        status =
+            gallery_fail(ctx, GALLERY_EEMPTY, "%s: holds no polygon", gallery_source_name(source));
+    gallery_source_close(source);
     if (status == GALLERY_OK)
         *out = r;
     else

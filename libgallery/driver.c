@@ -8,6 +8,7 @@
 #include <cpl_vsi.h>
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -103,22 +104,22 @@ static char *osm_configuration(const gallery_grid_setup *setup, const void *uniq
 
 /* -------------------------------------------------------------------- opening */
 
-static int explain(gallery_context *ctx, const char *path, const gallery_grid_setup *setup,
-                   const gallery_complaint *complaint) {
+static int explain(gallery_context *ctx, const char *path, const char *shown,
+                   const gallery_grid_setup *setup, const gallery_complaint *complaint) {
     GDALDriverH driver = GDALIdentifyDriverEx(path, GDAL_OF_VECTOR, NULL, NULL);
     const char *name = driver ? GDALGetDriverShortName(driver) : NULL;
     if (name && !strcmp(name, "OGR_VRT") && !setup->allow_net)
         return gallery_fail(ctx, GALLERY_EFORMAT,
                             "%s: a virtual source (VRT), which can point anywhere; name the file "
                             "that it points to, or give --allow-net",
-                            path);
+                            shown);
     if (name)
         return gallery_fail(ctx, GALLERY_EFORMAT,
                             "%s: the format %s is not read here; to convert: ogr2ogr out.gpkg %s",
-                            path, name, path);
+                            shown, name, shown);
     if (complaint->failed)
-        return gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", path, complaint->text);
-    return gallery_fail(ctx, GALLERY_EFORMAT, "%s: not a vector file that GDAL can read", path);
+        return gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", shown, complaint->text);
+    return gallery_fail(ctx, GALLERY_EFORMAT, "%s: not a vector file that GDAL can read", shown);
 }
 
 /* Options of the drivers that need some. */
@@ -191,11 +192,9 @@ static int refuse_seamless(gallery_context *ctx, const char *path, GDALDatasetH 
     return status;
 }
 
-int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_grid_setup *setup,
-                        GDALDatasetH *dataset) {
+static int open_driver(gallery_context *ctx, const char *path, const char *shown,
+                       const gallery_grid_setup *setup, GDALDatasetH *dataset) {
     gallery_complaint complaint;
-    *dataset = NULL;
-    GALLERY_TRY(gallery_reach_check_path(ctx, path, setup->allow_net));
     gallery_complaint_begin(&complaint);
     if (!GDALGetDriverByName("ESRI Shapefile")) GDALAllRegister();
     char *within = is_zip(path) ? CPLStrdup(CPLSPrintf("/vsizip/%s", path)) : NULL;
@@ -205,14 +204,28 @@ int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_gr
     if (driver) *dataset = open_as(name, driver, setup);
     CPLFree(within);
     int status = GALLERY_OK;
+    if (strstr(complaint.text, "connection info string")) /* it quotes a part, such as a password */
+        snprintf(complaint.text, sizeof complaint.text,
+                 "not NAME=VALUE and so on; a VALUE with spaces goes between ' '");
     if (!driver)
-        status = explain(ctx, path, setup, &complaint);
+        status = explain(ctx, path, shown, setup, &complaint);
     else if (!*dataset || complaint.failed)
-        status = gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", path,
+        status = gallery_fail(ctx, GALLERY_EFORMAT, "%s: %s", shown,
                               complaint.failed ? complaint.text : "cannot be opened");
     if (status == GALLERY_OK && !setup->allow_net && gallery_driver_is(*dataset, "MapInfo File"))
         status = refuse_seamless(ctx, path, *dataset);
     gallery_complaint_end();
+    return status;
+}
+
+int gallery_driver_open(gallery_context *ctx, const char *path, const gallery_grid_setup *setup,
+                        GDALDatasetH *dataset) {
+    *dataset = NULL;
+    GALLERY_TRY(gallery_reach_check_path(ctx, path, setup->allow_net));
+    char *shown = gallery_reach_shown(path);
+    if (!shown) return gallery_fail_memory(ctx, strlen(path));
+    int status = open_driver(ctx, path, shown, setup, dataset);
+    free(shown);
     if (status != GALLERY_OK && *dataset) GDALClose(*dataset);
     if (status != GALLERY_OK) *dataset = NULL;
     return status;

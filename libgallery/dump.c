@@ -1,9 +1,7 @@
 #include "dump.h"
-#include "block.h"
-#include "context.h"
-#include "f16.h"
 #include "geodesy.h"
 #include "json.h"
+#include "storage.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -159,13 +157,27 @@ static int take_tags(gallery_loader *l, const gallery_record *record, gallery_it
     bool ok = !list || (n && n <= sizeof names / sizeof *names);
     for (size_t i = 0; ok && list && i < n; i++) {
         names[i] = json_string_value(json_array_get(list, i));
-        ok = names[i] && !strchr(names[i], '\n');
+        ok = names[i] != NULL;
+        const char *wrong = ok && *names[i] ? gallery_tag_wrong(names[i]) : NULL;
+        if (wrong) return gallery_fail(l->ctx, GALLERY_EFORMAT, "`gallery_tags`: %s", wrong);
     }
     if (!ok)
         return gallery_fail(l->ctx, GALLERY_EFORMAT, "`gallery_tags`: not a list of tags' names");
     free(l->tags);
     item->tags = l->tags = join(names, n);
     return l->tags ? GALLERY_OK : gallery_fail_memory(l->ctx, 128 * n);
+}
+
+/* An embedding belongs to its place: a line whose coordinates were changed has another's. */
+static int check_id(gallery_loader *l, const gallery_record *record, uint64_t id) {
+    const char *is = gallery_record_string(record, "id");
+    char expected[17];
+    gallery_id_format(id, expected);
+    if (!is || !strcmp(is, expected)) return GALLERY_OK;
+    return gallery_fail(l->ctx, GALLERY_EVALUE,
+                        "`id` %.16s is not that of its coordinates, %s: the embedding may not be "
+                        "theirs; vt-embed computes it for new coordinates",
+                        is, expected);
 }
 
 int gallery_loader_take(gallery_loader *l, const gallery_record *record, gallery_item *item) {
@@ -177,6 +189,7 @@ int gallery_loader_take(gallery_loader *l, const gallery_record *record, gallery
         return gallery_fail(l->ctx, GALLERY_EVALUE,
                             "its coordinates are not longitude and latitude in degrees");
     item->id = gallery_point_id(item->lon_deg, item->lat_deg);
+    GALLERY_TRY(check_id(l, record, item->id));
     free(l->properties);
     l->properties = NULL;
     if (!gallery_record_properties(record, own, &l->properties))

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define PREFIX_MAX 64
+#define PROGRESS 65536 /* points of one feature between signs of life */
 #define THINS 2
 
 enum kind { POINTS, LINES, POLYGONS, KINDS };
@@ -387,7 +388,8 @@ static int take_point(void *user, double lon_deg, double lat_deg, double azimuth
         return GALLERY_OK;
     }
     bool own = in_shard(grid, entry.id);
-    grid->made++;
+    if (++grid->made % PROGRESS == 0 && grid->setup.progress)
+        grid->setup.progress(grid->setup.user, grid->made);
     grid->own += own;
     if (!own && !grid->thin[0]) return GALLERY_OK;
     entry.value = value_of(grid, azimuth_deg);
@@ -608,6 +610,8 @@ static int fail_empty(gallery_grid *grid, const char *path, const gallery_grid_c
                             path, filtered, where);
     if (!n->features)
         return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: no feature%s", path, where);
+    if (n->unnamed && n->used == 0)
+        return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: no point has the fields of --by", path);
     if (n->used == 0 && n->other)
         for (int other = 0; other < KINDS; other++)
             if (grid->found[other])
@@ -616,8 +620,6 @@ static int fail_empty(gallery_grid *grid, const char *path, const gallery_grid_c
                                     grid->found[other], kind_names[other], kind_options[other]);
     if (n->broken == n->features)
         return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: every feature is broken", path);
-    if (n->unnamed && n->used == 0)
-        return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: no point has the fields of --by", path);
     if (n->used == 0)
         return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: no feature has a geometry", path);
     if (n->clipped)
@@ -632,26 +634,34 @@ static int fail_empty(gallery_grid *grid, const char *path, const gallery_grid_c
     return gallery_fail(grid->ctx, GALLERY_EEMPTY, "%s: no %s that have a length", path, name);
 }
 
+char *gallery_grid_source_name(const char *path) {
+    return gallery_reach_shown(path);
+}
+
 int gallery_grid_read(gallery_grid *grid, const char *path, gallery_grid_counts *total) {
     gallery_grid_counts counts = {0};
     gallery_source *source = NULL;
-    const char *name = strcmp(path, "-") ? path : "standard input";
+    char *shown = gallery_reach_shown(path);
+    if (!shown) return gallery_fail_memory(grid->ctx, strlen(path));
+    const char *name = strcmp(path, "-") ? shown : "standard input";
     unsigned long long made = grid->made;
     grid->counts = &counts;
     memset(grid->found, 0, sizeof grid->found);
-    int status = set_constant(grid, path, NULL);
+    int status = set_constant(grid, shown, NULL);
     if (status != GALLERY_OK) goto done;
     if (grid->setup.boxes) GALLERY_GO(gallery_boxes_open(grid->ctx, &grid->boxes));
     GALLERY_GO(gallery_source_open(grid->ctx, path, &grid->setup, &source));
-    GALLERY_GO(read_features(grid, source, path));
-    if (grid->boxes) GALLERY_GO(sample_boxes(grid, path));
+    GALLERY_GO(read_features(grid, source, shown));
+    if (grid->boxes) GALLERY_GO(sample_boxes(grid, shown));
     if (grid->made == made)
         status = fail_empty(grid, name, &counts, gallery_source_filtered(source));
 done:
     gallery_source_close(source);
     gallery_boxes_close(grid->boxes);
+    free(shown);
     grid->boxes = NULL;
     grid->counts = NULL;
+    grid->place = NULL;
     if (total) {
         total->features += counts.features;
         total->used += counts.used;

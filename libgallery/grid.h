@@ -30,7 +30,8 @@ typedef int (*gallery_grid_fn)(void *user, const gallery_point *point);
 /* Told about each feature that is left out because it is broken; message names it. */
 typedef void (*gallery_grid_problem_fn)(void *user, const char *message);
 
-/* Called after each feature with the number of points that all features have made. */
+/* Called after each feature, and now and then during a large one, with the number of points that
+ * all features have made. */
 typedef void (*gallery_grid_progress_fn)(void *user, unsigned long long points);
 
 /* The OpenStreetMap classes that cars drive on: not `service`, which is mostly driveways and car
@@ -104,6 +105,10 @@ enum gallery_grid_type { GALLERY_GRID_TEXT, GALLERY_GRID_INTEGER, GALLERY_GRID_R
 /* Copies setup, not what it points to, which must stay. GALLERY_EUSAGE if it makes no sense. */
 int gallery_grid_open(gallery_context *ctx, const gallery_grid_setup *setup, gallery_grid **grid);
 void gallery_grid_close(gallery_grid *grid);
+
+/* How a source is named in messages and in the property `source`: the path, but for the passwords
+ * in it. To be freed; NULL: no memory. */
+char *gallery_grid_source_name(const char *path);
 
 /* Reads one source to its end and hands on its points, or keeps them for gallery_grid_finish.
  * Several sources may follow one another: a coordinate that lines or polygons made is handed on

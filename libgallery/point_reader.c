@@ -4,7 +4,7 @@
 #include "json.h"
 #include "reader.h"
 #include "rows.h"
-#include "store.h"
+#include "storage.h"
 #include "utf8.h"
 
 #include <stdlib.h>
@@ -257,6 +257,10 @@ int gallery_point_next(gallery_context *ctx, gallery_reader *reader, bool strict
         in->names_n = 0;
         in->point = (gallery_point){0};
         GALLERY_TRY(parse_point(reader, &line, in));
+    }
+    for (size_t i = 0; i < in->names_n; i++) {
+        const char *wrong = *in->names[i] ? gallery_tag_wrong(in->names[i]) : NULL;
+        if (wrong) return gallery_reader_refuse(reader, wrong);
     }
     in->point.id = gallery_point_id(in->point.lon_deg, in->point.lat_deg);
     return GALLERY_OK;

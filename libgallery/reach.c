@@ -2,6 +2,8 @@
 #include "context.h"
 
 #include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -47,16 +49,20 @@ static bool names_remote_host(const char *text) {
     return false;
 }
 
-/* postgresql://user:password@host:port/database?host=... */
+/* postgresql://user:password@host:port/database?host=..., by itself or after PG:, for libpq takes
+ * both. A comma goes on with another host, an `@` too many may mean anything. */
 static bool is_remote_database(const char *path) {
-    if (!starts(path, "postgresql://")) return names_remote_host(path + strlen("PG:"));
-    const char *host = path + strlen("postgresql://"), *end = host + strcspn(host, "/?#");
-    for (const char *c = host; c < end; c++)
-        if (*c == '@') host = c + 1;
-    if (strchr(host, '%')) return true; /* a name in code */
+    const char *uri = strstr(path, "://");
+    if (names_remote_host(path)) return true;
+    if (!uri) return false;
+    const char *host = uri + strlen("://"), *end = host + strcspn(host, "/?#");
+    if (memchr(host, ',', (size_t)(end - host)) || strchr(host, '%')) return true; /* in code */
+    const char *at = memchr(host, '@', (size_t)(end - host));
+    if (at) host = at + 1;
+    if (memchr(host, '@', (size_t)(end - host))) return true;
     const char *name_end = host + strcspn(host, *host == '[' ? "]" : ":/?#");
     if (*name_end == ']') name_end++;
-    return !is_local_host(host, (size_t)(name_end - host)) || names_remote_host(end);
+    return !is_local_host(host, (size_t)(name_end - host));
 }
 
 /* "/vsizip//vsicurl/..." is remote, too. */
@@ -74,15 +80,96 @@ static bool is_remote(const char *path) {
     return false;
 }
 
+static int refuse(gallery_context *ctx, const char *path, bool remote) {
+    int number = errno;
+    char *name = gallery_reach_shown(path);
+    if (!name) return gallery_fail_memory(ctx, strlen(path));
+    errno = number;
+    int status = remote
+                     ? gallery_fail(ctx, GALLERY_EIO,
+                                    "%s: not on this machine; --allow-net lets GDAL fetch it", name)
+                     : gallery_fail_errno(ctx, name);
+    free(name);
+    return status;
+}
+
 int gallery_reach_check_path(gallery_context *ctx, const char *path, bool allow_net) {
     struct stat st;
     bool remote = is_remote(path);
     if (!*path) return gallery_fail(ctx, GALLERY_EIO, "'': no such file");
-    if (remote && !allow_net)
-        return gallery_fail(ctx, GALLERY_EIO,
-                            "%s: not on this machine; --allow-net lets GDAL fetch it", path);
+    if (remote && !allow_net) return refuse(ctx, path, true);
     if (remote || gallery_reach_is_database(path) || starts(path, "/vsi")) return GALLERY_OK;
-    return stat(path, &st) ? gallery_fail_errno(ctx, path) : GALLERY_OK;
+    return stat(path, &st) ? refuse(ctx, path, false) : GALLERY_OK;
+}
+
+/* -------------------------------------------------------------------- passwords */
+
+/* Takes [from, to) out of the text. */
+static void cut(char *from, const char *to) {
+    memmove(from, to, strlen(to) + 1);
+}
+
+/* user:password@: from the first colon to the last `@`. In a database's address the password may
+ * hold any sign, in others the path may. */
+static void cut_credentials(char *text, bool database) {
+    char *uri = strstr(text, "://");
+    if (!uri) return;
+    char *begin = uri + strlen("://"),
+         *end = begin + (database ? strlen(begin) : strcspn(begin, "/?#"));
+    char *at = end;
+    while (at > begin && *at != '@') at--;
+    char *colon = memchr(begin, ':', (size_t)(at - begin));
+    if (*at == '@' && colon) cut(colon, at);
+}
+
+/* To the end of a value: a quoted one ends with its quote, in which a backslash goes before a
+ * sign of its own. */
+static char *skip_value(char *value, const char *ends) {
+    char quote = *value == '\'' || *value == '"' ? *value : '\0';
+    if (quote) value++;
+    for (; *value && (quote ? *value != quote : !strchr(ends, *value)); value++)
+        if (*value == '\\' && value[1]) value++;
+    return value + (quote && *value);
+}
+
+/* Words that no `=` follows belong to a value that should have been quoted. */
+static char *skip_loose_words(char *end) {
+    static const char space[] = " \t\r\n";
+    for (;;) {
+        char *word = end + strspn(end, space), *after = word + strcspn(word, " \t\r\n=");
+        if (after == word || after[strspn(after, space)] == '=') return end;
+        end = after;
+    }
+}
+
+/* `password = 'a b'` and the like, and the space or sign before it. */
+static void cut_words(char *text, const char *ends) {
+    static const char *const names[] = {"sslpassword", "password", "passwd", "pwd"};
+    for (char *at = text; *at; at++) {
+        size_t n = 0;
+        for (size_t i = 0; i < sizeof names / sizeof *names && !n; i++)
+            if (starts(at, names[i])) n = strlen(names[i]);
+        char *equals = at + n + strspn(at + n, " \t\r\n");
+        if (!n || *equals != '=') continue;
+        char *value_end = skip_value(equals + 1 + strspn(equals + 1, " \t\r\n"), ends);
+        if (*ends == ' ') value_end = skip_loose_words(value_end);
+        if (*value_end && at > text && !strchr(ends, at[-1]))
+            value_end++; /* what came before goes on after the sign between them */
+        else if (at > text && strchr(ends, at[-1]))
+            at--;
+        cut(at, value_end);
+        if (at > text) at--;
+    }
+}
+
+char *gallery_reach_shown(const char *path) {
+    bool database = gallery_reach_is_database(path), uri = strstr(path, "://") != NULL;
+    size_t prefix = strspn(path, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+    char *text = strdup(path);
+    if (!text || (!database && !uri && (prefix < 2 || path[prefix] != ':'))) return text;
+    cut_credentials(text, database);
+    cut_words(text, uri ? "&#" : database ? " \t\r\n" : " \t\r\n,;");
+    return text;
 }
 
 /* --------------------------------------------------------------------- options */

@@ -8,6 +8,9 @@
 /* PG: and postgresql://, wherever it is. */
 bool gallery_reach_is_database(const char *path);
 
+/* A source's name without passwords, for messages and properties: to be freed. NULL: no memory. */
+char *gallery_reach_shown(const char *path);
+
 /* Refuses what is not on this machine, a database on another host, and a file that is not there. */
 int gallery_reach_check_path(gallery_context *ctx, const char *path, bool allow_net);
 

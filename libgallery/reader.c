@@ -1,6 +1,8 @@
 /* reader.c - lines of a stream into records, within bounds. */
 #include "reader.h"
+#include "archive_block.h"
 #include "context.h"
+#include "environment.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +79,24 @@ void gallery_reader_position(const gallery_reader *reader, unsigned long long *a
 
 /* ----------------------------------------------------------------------- lines */
 
+/* The files of ours that are no streams, by their first bytes. */
+static int refuse_binary(const gallery_reader *reader) {
+    const uint8_t *start = (const uint8_t *)reader->buffer;
+    if (reader->end >= 8 && gallery_archive_is_archive(start))
+        return gallery_fail(reader->ctx, GALLERY_EIO,
+                            "%s: an archive, not a stream of records; make a gallery of it: "
+                            "vt-index import -g GALLERY %s",
+                            reader->name, reader->fd == STDIN_FILENO ? "-" : reader->name);
+    if (reader->end >= 24 && gallery_environment_is_start(start))
+        return gallery_fail(reader->ctx, GALLERY_EIO,
+                            "%s: a gallery, not a stream of records; vt-index dump -g GALLERY "
+                            "writes one of its points",
+                            reader->name);
+    return GALLERY_OK;
+}
+
 static int refill(gallery_reader *reader) {
+    bool first = !reader->bytes;
     if (reader->start) {
         memmove(reader->buffer, reader->buffer + reader->start, reader->end - reader->start);
         reader->end -= reader->start;
@@ -96,7 +115,7 @@ static int refill(gallery_reader *reader) {
     reader->ended = n == 0;
     reader->end += (size_t)n;
     reader->bytes += (unsigned long long)n;
-    return GALLERY_OK;
+    return first ? refuse_binary(reader) : GALLERY_OK;
 }
 
 /* Leaves out the rest of a line that is too long, without keeping it. */

@@ -1,6 +1,7 @@
 #include "record.h"
 #include "base64.h"
 #include "context.h"
+#include "geodesy.h"
 #include "json.h"
 
 #include <errno.h>
@@ -154,7 +155,7 @@ int gallery_record_truth(const gallery_record *record, double lonlat_deg[2], con
         *why = "is what a receiver without a fix says";
     else if (fabs(lat) > 90 && fabs(lon) <= 90)
         *why = "has its latitude first: it is [lon, lat]";
-    else if (fabs(lat) > 90 || fabs(lon) > 180)
+    else if (!gallery_canonical(&lon, &lat))
         *why = "is no place on the Earth";
     lonlat_deg[0] = lon;
     lonlat_deg[1] = lat;

@@ -71,8 +71,9 @@ bool gallery_record_integer(const gallery_record *record, const char *key, long 
 bool gallery_record_pair(const gallery_record *record, const char *key, double *lon_deg,
                          double *lat_deg);
 
-/* Where a frame was taken, `truth`, as written: GALLERY_END if it does not say, GALLERY_EFORMAT if
- * that cannot be, with the reason, which goes on from "its truth", in *why. */
+/* Where a frame was taken, `truth`, in canonical form: GALLERY_END if it does not say,
+ * GALLERY_EFORMAT if that cannot be; it is then as written, NaN for no pair, and *why goes on from
+ * "its truth". */
 int gallery_record_truth(const gallery_record *record, double lonlat_deg[2], const char **why);
 
 /* A vector: base64 of little-endian float32. GALLERY_EFORMAT if it is not there or not dim long,

@@ -269,6 +269,7 @@ int gallery_reembed(gallery *g, const gallery_setup *setup, gallery_embed_fn emb
         if (unlink(beside) && errno != ENOENT) status = gallery_fail_errno(g->ctx, beside);
         goto done;
     }
+    GALLERY_GO(gallery_stage_tidy(g));
     GALLERY_GO(gallery_stat(g, &info));
     GALLERY_GO(open_beside(g, real, beside, &wanted, &to));
     GALLERY_GO(rebuild_make(g, to, &r));

@@ -137,7 +137,8 @@ int gallery_region_open(gallery_context *ctx, const char *path, bool allow_net,
     GALLERY_GO(add_features(ctx, source, r));
     gallery_outline_extent(&r->outline, &r->south, &r->north);
     if (!(r->north > r->south))
-        GALLERY_GO(gallery_fail(ctx, GALLERY_EEMPTY, "%s: no polygons", path));
+        GALLERY_GO(
+            gallery_fail(ctx, GALLERY_EEMPTY, "%s: no polygons", gallery_source_name(source)));
     GALLERY_GO(build_strips(ctx, r));
     *out = r;
 done:

@@ -51,6 +51,19 @@ static const struct format *format_of(const char *name) {
     return format;
 }
 
+bool gallery_sink_name_taken(const char *format, const char *const *fields, const char *name) {
+    static const struct {
+        const char *format, *name; /* NULL: of every format */
+    } own[] = {{NULL, "id"},    {NULL, "kind"},   {NULL, "heading"}, {NULL, "source"},
+               {"GPKG", "fid"}, {"GPKG", "geom"}, {"CSV", "X"},      {"CSV", "Y"}};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if ((!own[i].format || !strcmp(own[i].format, format)) && !strcasecmp(own[i].name, name))
+            return true;
+    for (; *fields && *fields != name; fields++)
+        if (!strcasecmp(*fields, name)) return true;
+    return false;
+}
+
 /* -------------------------------------------------------------------- opening */
 
 static int check_place(gallery_sink *sink) {
@@ -155,7 +168,7 @@ static void set_field(gallery_sink *sink, int i, json_t *value) {
 
 static int fail_write(gallery_sink *sink, const gallery_complaint *complaint) {
     int number = errno ? errno : EIO; /* a driver's text may not say what the system said */
-    bool known = !complaint->failed || *gallery_advice(number);
+    bool known = !complaint->failed || (errno && *gallery_advice(number));
     return gallery_fail(sink->ctx, GALLERY_EIO, "%s: cannot be written: %s%s", sink->setup.path,
                         known ? strerror(number) : complaint->text, gallery_advice(number));
 }

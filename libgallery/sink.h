@@ -21,6 +21,11 @@ typedef struct gallery_sink_setup {
  * this module. */
 const char *gallery_sink_format(const char *name, const char *path);
 
+/* Whether a field `name` of `fields` (which end with NULL) is one column with another of them that
+ * comes before it, or with one that every file of the format has: in tables, upper and lower case
+ * are the same. */
+bool gallery_sink_name_taken(const char *format, const char *const *fields, const char *name);
+
 /* The setup's strings must stay until the sink is closed. The column `id` comes by itself.
  * GALLERY_EEXIST: the path is there. GALLERY_EIO, GALLERY_EFULL. */
 int gallery_sink_open(gallery_context *ctx, const gallery_sink_setup *setup, gallery_sink **sink);

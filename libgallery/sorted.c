@@ -73,13 +73,15 @@ static int by_id(const void *a, const void *b) {
     return x->order < y->order ? -1 : 1;
 }
 
-/* In order, and the last of each id alone. */
+/* In order, and of each id the last alone, with the last text there is. */
 static void settle(struct gallery_sorted *s) {
     size_t kept = 0;
     if (!s->in_order) qsort(s->entries, s->n, sizeof *s->entries, by_id);
     for (size_t i = 0; i < s->n; i++) {
-        if (kept && s->entries[kept - 1].id == s->entries[i].id) kept--;
-        s->entries[kept++] = s->entries[i];
+        bool again = kept && s->entries[kept - 1].id == s->entries[i].id;
+        if (again && !s->entries[i].length) continue;
+        s->entries[kept - again] = s->entries[i];
+        kept += !again;
     }
     s->n = kept;
     s->in_order = true;
@@ -201,13 +203,14 @@ static int next_of_runs(struct gallery_sorted *s, struct gallery_sorted_entry *e
         if (!s->runs[i].ended && (!least || s->runs[i].id < least->id)) least = s->runs + i;
     if (!least) return GALLERY_END;
     uint64_t id = least->id;
-    for (size_t i = 0; i < s->runs_n; i++) { /* the last of them counts */
+    size_t length = 0;
+    for (size_t i = 0; i < s->runs_n; i++) { /* the last text of them counts */
         struct run *run = s->runs + i;
         if (run->ended || run->id != id) continue;
-        size_t length = run->length;
-        GALLERY_TRY(take_run(s, run));
-        *entry = (struct gallery_sorted_entry){id, length ? s->text : NULL, length};
+        if (run->length) length = run->length;
+        GALLERY_TRY(run->length ? take_run(s, run) : head_run(s, run));
     }
+    *entry = (struct gallery_sorted_entry){id, length ? s->text : NULL, length};
     return GALLERY_OK;
 }
 

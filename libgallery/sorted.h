@@ -15,7 +15,7 @@ int gallery_sorted_open(gallery_context *ctx, const char *folder, size_t memory,
                         struct gallery_sorted **sorted);
 void gallery_sorted_close(struct gallery_sorted *sorted);
 
-/* text: [length], may be NULL. Of two with the same id the later one counts. */
+/* text: [length], may be NULL. Of two with the same id the later one that has a text counts. */
 int gallery_sorted_add(struct gallery_sorted *sorted, uint64_t id, const char *text, size_t length);
 
 struct gallery_sorted_entry {

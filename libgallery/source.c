@@ -13,6 +13,7 @@
 
 #define CUT_EDGE_M 1000 /* longer edges of polygons in a plane are cut ... */
 #define CUT_EDGES 1e5   /* ... into about as many, at most */
+#define FARTHEST_M 1e8  /* from a plane's origin: beyond false eastings such as 6.05e7 */
 
 struct layer {
     OGRLayerH handle;
@@ -25,7 +26,8 @@ struct layer {
 
 struct gallery_source {
     gallery_context *ctx;
-    const char *path; /* "standard input" for "-" */
+    const char *address; /* as it was named */
+    char *path;          /* for messages: without passwords; "standard input" for "-" */
     const gallery_grid_setup *setup;
     size_t keep_count;
     const char *highway; /* the values wanted; NULL: no filter; "": any */
@@ -183,7 +185,7 @@ static int refuse_names(const gallery_source *s) {
  * dialect of their own. */
 static int run_sql(gallery_source *s) {
     const char *sql = s->setup->sql + strspn(s->setup->sql, " \t\r\n");
-    bool own = gallery_driver_is(s->dataset, "GPKG") || gallery_reach_is_database(s->path);
+    bool own = gallery_driver_is(s->dataset, "GPKG") || gallery_reach_is_database(s->address);
     gallery_complaint complaint;
     GALLERY_TRY(gallery_reach_check_sql(s->ctx, s->path, sql, !own, s->setup->allow_net));
     gallery_complaint_begin(&complaint);
@@ -239,7 +241,7 @@ static void declare_interest(gallery_source *s) {
 }
 
 static int open_dataset(gallery_source *s) {
-    GALLERY_TRY(gallery_driver_open(s->ctx, s->path, s->setup, &s->dataset));
+    GALLERY_TRY(gallery_driver_open(s->ctx, s->address, s->setup, &s->dataset));
     s->interleaved = gallery_driver_is(s->dataset, "OSM");
     s->is_csv = gallery_driver_is(s->dataset, "CSV");
     if (s->interleaved && s->setup->mode == GALLERY_GRID_ROADS && !s->setup->highway)
@@ -278,13 +280,15 @@ int gallery_source_open(gallery_context *ctx, const char *path, const gallery_gr
     gallery_source *s = calloc(1, sizeof *s);
     if (!s) return gallery_fail_memory(ctx, sizeof *s);
     s->ctx = ctx;
-    s->path = is_stream ? "standard input" : path;
+    s->address = path;
+    s->path = is_stream ? strdup("standard input") : gallery_reach_shown(path);
     s->setup = setup;
     while (setup->keep && setup->keep[s->keep_count]) s->keep_count++;
     if (setup->highway && strcmp(setup->highway, "all"))
         s->highway = strcmp(setup->highway, "any") ? setup->highway : "";
     s->wgs84 = srs_new();
     int status = GALLERY_OK;
+    if (!s->path) GALLERY_GO(gallery_fail_memory(ctx, strlen(path)));
     if (!s->wgs84 || OSRImportFromEPSG(s->wgs84, 4326) != OGRERR_NONE)
         GALLERY_GO(gallery_fail(ctx, GALLERY_ECRS,
                                 "PROJ's database is not there: is the package proj-data "
@@ -325,7 +329,12 @@ void gallery_source_close(gallery_source *s) {
     if (s->result) GDALDatasetReleaseResultSet(s->dataset, s->result);
     if (s->dataset) GDALClose(s->dataset);
     if (s->wgs84) OSRRelease(s->wgs84);
+    free(s->path);
     free(s);
+}
+
+const char *gallery_source_name(const gallery_source *s) {
+    return s->path;
 }
 
 unsigned long long gallery_source_filtered(const gallery_source *s) {
@@ -436,8 +445,20 @@ static OGRGeometryH cut_edges(const gallery_source *s, const struct layer *layer
     return cut;
 }
 
+/* Numbers that no map has come back as some place or other, or keep GDAL turning round the Earth
+ * for ever. */
+static bool are_sane(OGRGeometryH geometry, double most) {
+    for (int i = OGR_G_GetPointCount(geometry); i-- > 0;)
+        if (!(fabs(OGR_G_GetX(geometry, i)) <= most && fabs(OGR_G_GetY(geometry, i)) <= most))
+            return false;
+    for (int i = OGR_G_GetGeometryCount(geometry); i-- > 0;)
+        if (!are_sane(OGR_G_GetGeometryRef(geometry, i), most)) return false;
+    return true;
+}
+
 static bool transform(gallery_source *s, const struct layer *layer) {
     if (!layer->to_wgs84) return true;
+    if (!are_sane(s->geometry, FARTHEST_M / (layer->unit_m > 0 ? layer->unit_m : 1))) return false;
     OGRGeometryH cut = cut_edges(s, layer);
     if (cut && OGR_G_Transform(cut, layer->to_wgs84) == OGRERR_NONE) {
         OGR_G_DestroyGeometry(s->geometry);

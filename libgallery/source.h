@@ -32,6 +32,9 @@ int gallery_source_next(gallery_source *source, gallery_feature *feature, bool *
 int gallery_feature_vertices(gallery_context *ctx, const char *place, OGRGeometryH geometry,
                              double *xy);
 
+/* For messages: the path without passwords, or "standard input". Stays until the source closes. */
+const char *gallery_source_name(const gallery_source *source);
+
 /* What was read, for messages: how many features the highway filter left out. */
 unsigned long long gallery_source_filtered(const gallery_source *source);
 

@@ -1,7 +1,11 @@
 /* stage.c - points on their way into the gallery: staged, embedded, merged into blocks.
  *
  * A batch is read and embedded outside any write transaction, then merged within one that also
- * takes it off the stage: a crash loses at most a batch's computing, and a full map costs nothing.
+ * notes in the metadata how far it got: a crash loses at most a batch's computing, and a full map
+ * costs nothing. The last batch empties the stage at once. Were the entries deleted one by one,
+ * LMDB would write addresses of its memory into the file (it chains pages that a transaction wrote
+ * and freed through their bytes 48 to 55, and reuses them as they are), and no two runs would make
+ * the same bytes.
  */
 #include "blocks.h"
 #include "bytes.h"
@@ -16,6 +20,7 @@
 #define BATCH_TEXT_BYTES ((size_t)32 << 20)
 /* ... or touch more blocks: LMDB keeps them in memory until it commits. */
 #define BATCH_BLOCKS 512
+#define TIDY_POINTS 8192
 /* float32 sums of 512 squares stay well within it. */
 #define UNIT_TOLERANCE 1e-4
 
@@ -67,37 +72,51 @@ static struct gallery_tagset tags_of(const gallery_point *p, bool hidden, uint8_
     return set;
 }
 
-/* Adds the tags of the point that is staged already. */
-static int add_staged_tags(gallery *g, MDB_txn *txn, MDB_val *key, struct gallery_tagset *set,
-                           uint8_t *room) {
+/* What is staged of the point already: its tags are added, and its attributes kept, in `text`,
+ * which is to be freed, if it comes without any. One that is to stay hidden has none. */
+static int take_staged(gallery *g, MDB_txn *txn, MDB_val *key, struct gallery_tagset *set,
+                       uint8_t *room, size_t *length, char **text) {
     struct gallery_staged before;
     MDB_val value;
+    double lon = 0, lat = 0;
     int status, rc = mdb_get(txn, g->stage_db, key, &value);
     if (rc == MDB_NOTFOUND) return GALLERY_OK;
     if (rc) return gallery_fail_store(g, rc);
     const char *wrong = gallery_stage_decode(value.mv_data, value.mv_size, &before, &status);
     if (wrong) return gallery_fail(g->ctx, status, "%s: %s", g->path, wrong);
+    if (!*length && before.length && before.tags.n) {
+        if (!(*text = strndup(before.text, before.length)))
+            return gallery_fail_memory(g->ctx, before.length);
+        *length = before.length;
+    }
     *set = gallery_tagset_union(*set, before.tags, room);
     if (set->n <= GALLERY_TAGS_MAX) return GALLERY_OK;
-    return gallery_fail(g->ctx, GALLERY_EVALUE, "%s: a staged point with more than %d tags",
-                        g->path, GALLERY_TAGS_MAX);
+    gallery_point_from_id(gallery_key_decode(key->mv_data), &lon, &lat);
+    return gallery_fail(g->ctx, GALLERY_EVALUE, "%s: point %.7f, %.7f would have more than %d tags",
+                        g->path, lon, lat, GALLERY_TAGS_MAX);
+}
+
+static int stage_one(gallery *g, MDB_txn *txn, const gallery_point *p, bool hidden) {
+    size_t length = p->properties ? strlen(p->properties) : 0;
+    char *before = NULL;
+    uint8_t id[GALLERY_KEY_BYTES], own[2 * GALLERY_TAGS_MAX], both[4 * GALLERY_TAGS_MAX];
+    struct gallery_tagset set = tags_of(p, hidden, own);
+    gallery_key_encode(p->id, id);
+    MDB_val key = {sizeof id, id};
+    int status = take_staged(g, txn, &key, &set, both, &length, &before);
+    if (status == GALLERY_OK) {
+        MDB_val value = {gallery_stage_bytes(set, length), NULL};
+        int rc = mdb_put(txn, g->stage_db, &key, &value, MDB_RESERVE);
+        if (rc) status = gallery_fail_store(g, rc);
+        if (!rc) gallery_stage_encode(set, before ? before : p->properties, length, value.mv_data);
+    }
+    free(before);
+    return status;
 }
 
 static int stage_all(gallery *g, MDB_txn *txn, void *user) {
     const struct staging *s = user;
-    for (size_t i = 0; i < s->n; i++) {
-        const char *text = s->points[i].properties;
-        size_t length = text ? strlen(text) : 0;
-        uint8_t id[GALLERY_KEY_BYTES], own[2 * GALLERY_TAGS_MAX], both[4 * GALLERY_TAGS_MAX];
-        struct gallery_tagset set = tags_of(s->points + i, s->hidden, own);
-        gallery_key_encode(s->points[i].id, id);
-        MDB_val key = {sizeof id, id};
-        GALLERY_TRY(add_staged_tags(g, txn, &key, &set, both));
-        MDB_val value = {gallery_stage_bytes(set, length), NULL};
-        int rc = mdb_put(txn, g->stage_db, &key, &value, MDB_RESERVE);
-        if (rc) return gallery_fail_store(g, rc);
-        gallery_stage_encode(set, text, length, value.mv_data);
-    }
+    for (size_t i = 0; i < s->n; i++) GALLERY_TRY(stage_one(g, txn, s->points + i, s->hidden));
     return GALLERY_OK;
 }
 
@@ -107,8 +126,34 @@ int gallery_require_writer(gallery *g) {
                : gallery_fail(g->ctx, GALLERY_EUSAGE, "%s: is open for reading only", g->path);
 }
 
+/* Some of what an interrupted run has embedded; *user: nothing is left of it. */
+static int tidy_some(gallery *g, MDB_txn *txn, void *user) {
+    bool *finished = user;
+    MDB_cursor *cursor;
+    MDB_val value;
+    uint64_t id;
+    int rc = mdb_cursor_open(txn, g->stage_db, &cursor), status = GALLERY_OK;
+    if (rc) return gallery_fail_store(g, rc);
+    *finished = false;
+    for (int i = 0; status == GALLERY_OK && !*finished && i < TIDY_POINTS; i++) {
+        status = gallery_cursor_get(g, cursor, MDB_FIRST, &id, &value);
+        *finished = status == GALLERY_END || (status == GALLERY_OK && id >= g->meta.waiting);
+        if (status == GALLERY_OK && !*finished) status = gallery_drop(g, txn, g->stage_db, id);
+    }
+    mdb_cursor_close(cursor);
+    if (*finished) g->meta.waiting = 0;
+    return *finished ? GALLERY_OK : status;
+}
+
+int gallery_stage_tidy(gallery *g) {
+    bool finished = !g->meta.waiting;
+    while (!finished) GALLERY_TRY(gallery_write(g, tidy_some, &finished));
+    return GALLERY_OK;
+}
+
 static int stage(gallery *g, const gallery_point *points, size_t n, bool hidden) {
     GALLERY_TRY(gallery_require_writer(g));
+    GALLERY_TRY(gallery_stage_tidy(g));
     for (size_t i = 0; i < n; i++) GALLERY_TRY(gallery_check_stageable(g, points + i));
     struct staging s = {points, n, hidden};
     return n ? gallery_write(g, stage_all, &s) : GALLERY_OK;
@@ -222,14 +267,16 @@ static int take_item(gallery *g, struct batch *b, uint64_t id, const MDB_val *va
 
 static int read_stage(gallery *g, MDB_txn *txn, struct batch *b) {
     MDB_cursor *cursor;
+    MDB_cursor_op op = MDB_SET_RANGE;
     MDB_val value;
-    uint64_t id;
+    uint64_t id = g->meta.waiting;
     int rc = mdb_cursor_open(txn, g->stage_db, &cursor), status = GALLERY_OK;
     if (rc) return gallery_fail_store(g, rc);
     b->n = b->text_size = b->groups_n = b->new_n = 0;
     while (status == GALLERY_OK && b->n < b->capacity && b->text_size < BATCH_TEXT_BYTES) {
-        status = gallery_cursor_get(g, cursor, MDB_NEXT, &id, &value);
+        status = gallery_cursor_get(g, cursor, op, &id, &value);
         if (status == GALLERY_OK) status = take_item(g, b, id, &value);
+        op = MDB_NEXT;
     }
     mdb_cursor_close(cursor);
     return status == GALLERY_END ? GALLERY_OK : status;
@@ -449,16 +496,33 @@ static int apply_group(gallery *g, MDB_txn *txn, struct batch *b, const struct g
         GALLERY_TRY(gallery_whole_replace(g, txn, b->whole, b->rows, m.n));
     else if (m.changed)
         GALLERY_TRY(gallery_whole_relabel(g, txn, b->whole, b->rows));
-    for (size_t i = 0; i < group->count; i++)
-        GALLERY_TRY(gallery_drop(g, txn, g->stage_db, b->items[group->first + i].id));
     return GALLERY_OK;
+}
+
+/* What is staged up to `last` waits no longer. */
+static int leave_stage(gallery *g, MDB_txn *txn, uint64_t last) {
+    MDB_cursor *cursor;
+    MDB_val value;
+    uint64_t id;
+    int rc = mdb_cursor_open(txn, g->stage_db, &cursor);
+    if (rc) return gallery_fail_store(g, rc);
+    int status = gallery_cursor_get(g, cursor, MDB_LAST, &id, &value);
+    mdb_cursor_close(cursor);
+    if (status == GALLERY_OK && id > last) {
+        g->meta.waiting = last + 1;
+        return GALLERY_OK;
+    }
+    if (status != GALLERY_OK && status != GALLERY_END) return status;
+    g->meta.waiting = 0;
+    rc = mdb_drop(txn, g->stage_db, 0);
+    return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
 }
 
 static int apply_batch(gallery *g, MDB_txn *txn, void *user) {
     struct batch *b = user;
     b->changes = (gallery_changes){0};
     for (size_t i = 0; i < b->groups_n; i++) GALLERY_TRY(apply_group(g, txn, b, b->groups + i));
-    return GALLERY_OK;
+    return leave_stage(g, txn, b->items[b->n - 1].id);
 }
 
 static int count_staged(gallery *g, unsigned long long *staged) {
@@ -477,6 +541,7 @@ int gallery_embed_staged(gallery *g, gallery_embed_fn embed, gallery_progress_fn
     unsigned long long total, done = 0;
     *changes = (gallery_changes){0};
     GALLERY_TRY(gallery_require_writer(g));
+    GALLERY_TRY(gallery_stage_tidy(g));
     GALLERY_TRY(count_staged(g, &total));
     GALLERY_TRY(batch_make(g, &b));
     int status = GALLERY_OK;

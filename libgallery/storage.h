@@ -76,6 +76,9 @@ int gallery_embed_points(gallery *g, gallery_embed_fn embed, void *user, const d
 int gallery_check_point(gallery *g, const gallery_point *point);
 int gallery_check_stageable(gallery *g, const gallery_point *point); /* and its tags */
 
+/* Takes off the stage what an interrupted run has embedded. Who changes the stage does so first. */
+int gallery_stage_tidy(gallery *g);
+
 /* As gallery_stage, but the points get no tag: embedded, they stay hidden. */
 int gallery_stage_hidden(gallery *g, const gallery_point *points, size_t n);
 

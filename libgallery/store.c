@@ -466,22 +466,37 @@ done:
     return status == GALLERY_END ? GALLERY_OK : status;
 }
 
+/* Points that wait for their embedding. */
+static int count_waiting(gallery *g, MDB_txn *txn, unsigned long long *n) {
+    MDB_cursor *cursor;
+    MDB_stat stat;
+    MDB_val value;
+    uint64_t id;
+    int rc = mdb_stat(txn, g->stage_db, &stat), status = GALLERY_OK;
+    if (!rc) rc = mdb_cursor_open(txn, g->stage_db, &cursor);
+    if (rc) return gallery_fail_store(g, rc);
+    *n = stat.ms_entries;
+    while (*n && g->meta.waiting && status == GALLERY_OK) {
+        status = gallery_cursor_get(g, cursor, MDB_NEXT, &id, &value);
+        if (status == GALLERY_OK && id >= g->meta.waiting) break;
+        *n -= status == GALLERY_OK;
+    }
+    mdb_cursor_close(cursor);
+    return status == GALLERY_END ? GALLERY_OK : status;
+}
+
 int gallery_stat(gallery *g, gallery_info *info) {
     MDB_txn *txn;
-    MDB_stat stage;
     struct stat st;
     mdb_filehandle_t fd;
     *info = (gallery_info){.setup = g->meta.setup};
     GALLERY_TRY(gallery_read_begin(g, &txn));
     int status = survey(g, txn, info);
-    int rc = mdb_stat(txn, g->stage_db, &stage);
-    if (!rc) rc = mdb_env_get_fd(g->environment.env, &fd);
+    if (status == GALLERY_OK) status = count_waiting(g, txn, &info->staged);
+    int rc = mdb_env_get_fd(g->environment.env, &fd);
     if (!rc && fstat(fd, &st)) rc = errno;
     if (status == GALLERY_OK && rc) status = gallery_fail_store(g, rc);
-    if (!rc) {
-        info->staged = stage.ms_entries;
-        info->bytes = (unsigned long long)st.st_size;
-    }
+    if (!rc) info->bytes = (unsigned long long)st.st_size;
     gallery_read_end(g, txn);
     return status;
 }

@@ -362,6 +362,7 @@ int gallery_sync_run(gallery_sync *s, gallery_embed_fn embed, gallery_progress_f
                             "%s: an input without points; vt-index remove takes a tag away",
                             g->path);
     if (gallery_tag_find(g, s->name, &s->tag) != GALLERY_OK) s->tag = 0;
+    GALLERY_TRY(gallery_stage_tidy(g));
     GALLERY_TRY(count_staged(g, &staged));
     if (staged && s->tag)
         GALLERY_TRY(gallery_write(g, strip_stage, &(struct strip){.tag = s->tag}));
@@ -398,6 +399,7 @@ int gallery_tag_remove(gallery *g, const char *name, gallery_changes *changes) {
     GALLERY_TRY(gallery_sync_open(g, name, 0, &s));
     s->to_nothing = true;
     int status = gallery_tag_find(g, name, &s->tag);
+    if (status == GALLERY_OK) status = gallery_stage_tidy(g);
     if (status == GALLERY_OK) status = gallery_write(g, remove_tag, s);
     if (status == GALLERY_OK) {
         *changes = s->changes;

@@ -188,7 +188,9 @@ static void set_boxes(struct grid_options *o) {
     if (o->setup.mode != GALLERY_GRID_AREA)
         cli_usage(&o->c, "--bbox-of has no effect without --area");
     if (o->keeps) cli_usage(&o->c, "--keep has no effect with --bbox-of: --by keeps its fields");
-    if (o->c.argc) cli_usage(&o->c, "--bbox-of names the source: '%s' is one more", o->c.argv[0]);
+    if (o->c.argc)
+        cli_usage(&o->c, "--bbox-of names the source: '%s' is one more",
+                  gallery_grid_source_name(o->c.argv[0]));
     o->c.argv = &o->bbox_of;
     o->c.argc = 1;
     o->setup.boxes = &o->boxes;
@@ -231,7 +233,10 @@ static void take_option(struct grid_options *o, int key, const char *arg) {
     case S_SRS: s->srs = arg; break;
     case OO: append(&o->open_options, arg, strlen(arg)); break;
     case CONFIG: add_config(o, arg); break;
-    case HIGHWAY: s->highway = arg; break;
+    case HIGHWAY:
+        if (!*arg) cli_usage(&o->c, "--highway: no class in ''; any takes all of them");
+        s->highway = arg;
+        break;
     case KEEP:
         o->keeps = true;
         add_fields(o, arg);
@@ -264,6 +269,11 @@ static void set_format(struct grid_options *o) {
     if (!o->format) return;
     if (!is_file) cli_usage(&o->c, "-f %s needs a file: -o FILE", o->format);
     if (!o->setup.sorted) cli_usage(&o->c, "--unsorted has no place with %s", o->format);
+    for (size_t i = 0; o->keep && o->keep[i]; i++)
+        if ((o->setup.tag && !strcasecmp(o->keep[i], "tag")) ||
+            gallery_sink_name_taken(o->format, (const char *const *)o->keep, o->keep[i]))
+            cli_usage(&o->c, "%s: %s has a column '%s' already, in upper or lower case",
+                      o->keeps ? "--keep" : "--by", o->format, o->keep[i]);
 }
 
 static void check_diff(const struct grid_options *o, bool grids) {

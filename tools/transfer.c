@@ -228,8 +228,10 @@ static bool check_shard(struct index_job *job, const char *path, const gallery_a
         return false;
     }
     if (setup && (setup->dim != info->setup.dim || setup->dtype != info->setup.dtype)) {
-        cli_error(&job->c, "%s: keeps embeddings in another type or size than %s", path,
-                  *job->c.argv);
+        cli_error(&job->c,
+                  "%s: keeps embeddings in another type than %s; rebuild one in the other's: "
+                  "vt-embed --reembed --dtype TYPE",
+                  path, *job->c.argv);
         return false;
     }
     return true;

@@ -1,7 +1,6 @@
 /* vt-eval: how far predicted tracks lie from the truth that their frames carry. */
 #include "cli.h"
 #include "eval_report.h"
-#include "libgallery/geodesy.h"
 #include "libgallery/stream.h"
 
 #include <errno.h>
@@ -135,7 +134,6 @@ static bool take_frame(struct eval *e, struct report_stream *s, const gallery_st
                   gallery_record_string(record, "source"), frame, why);
         return false;
     }
-    gallery_canonical(truth, truth + 1);
     gallery_stream_point(stream, predicted, predicted + 1);
     return ok(e, gallery_evaluation_frame(s->evaluation, predicted, truth));
 }

@@ -45,7 +45,9 @@ static void report_broken(void *user, const char *message) {
 static void warn_left_out(const struct job *job, const char *path,
                           const gallery_grid_counts *counts) {
     static const char *const names[] = {"", "lines", "polygons", "points"};
-    if (!strcmp(path, "-")) path = "standard input";
+    char *shown = gallery_grid_source_name(strcmp(path, "-") ? path : "standard input");
+    if (!shown) abort();
+    path = shown;
     if (counts->other)
         cli_warn(&job->o.c, "%s: %llu of %llu features left out: they are no %s", path,
                  counts->other, counts->features,
@@ -56,6 +58,7 @@ static void warn_left_out(const struct job *job, const char *path,
     if (counts->no_geometry)
         cli_warn(&job->o.c, "%s: %llu of %llu features left out: they have no geometry", path,
                  counts->no_geometry, counts->features);
+    free(shown);
 }
 
 static void print_counts(const struct job *job) {

@@ -53,6 +53,13 @@ static void note_problem(void *user, const char *text) {
     snprintf(problem, sizeof problem, "%s", text);
 }
 
+static size_t signs; /* of life */
+
+static void count_sign(void *user, unsigned long long points) {
+    (void)user;
+    signs += points > 0;
+}
+
 static int read_twice(gallery_grid_setup setup, const char *path, int times) {
     gallery_context *ctx = NULL;
     gallery_grid *grid = NULL;
@@ -608,6 +615,71 @@ TEST(sources_that_reach_elsewhere) {
     CHECK(read_source(setup, path) == GALLERY_OK && got_count > 10);
 }
 
+/* Numbers in a plane that GDAL takes for some place, or turns round the Earth until it is there:
+ * infinity, for ever. */
+TEST(numbers_that_no_map_has) {
+    static const char *const srs[] = {"EPSG:3857", "EPSG:2056", "EPSG:3031", "EPSG:4267"};
+    static const char *const wkt[][2] = {{"POINT (1e30 1)", NULL},
+                                         {"POINT (1e9 1)", NULL},
+                                         {"MULTIPOINT (100 100,1 -1e9)", NULL},
+                                         {"POINT (778 1)", NULL},
+                                         {"LINESTRING (100 100,777 1)", NULL}};
+    for (size_t i = 0; i < sizeof wkt / sizeof *wkt; i++) {
+        char file[32];
+        snprintf(file, sizeof file, "huge%zu.fgb", i);
+        const char *path = make(file, "FlatGeobuf", 0, wkt[i]);
+        for (size_t k = 0; k < sizeof srs / sizeof *srs; k++) {
+            gallery_grid_setup setup = {.mode = GALLERY_GRID_POINTS, .srs = srs[k]};
+            if (i == 4) setup.mode = GALLERY_GRID_ROADS;
+            CHECK(read_source(setup, path) == GALLERY_ECRS && got_count == 0);
+            CHECK(strstr(message, "layer things: feature 0"));
+        }
+    }
+    gallery_grid_setup zone = {.mode = GALLERY_GRID_POINTS,
+                               .srs = "+proj=tmerc +lon_0=177 +x_0=60500000 +ellps=krass"};
+    static const char *const far[] = {"POINT (60500000 0)", NULL};
+    CHECK(read_source(zone, make("zone.fgb", "FlatGeobuf", 0, far)) == GALLERY_OK);
+    CHECK(got_count == 1 && got[0].lon == 177 && got[0].lat == 0);
+}
+
+TEST(names_without_passwords) {
+    static const char *const names[][2] = {
+        {"roads.shp", "roads.shp"},
+        {"a:b@c/password=x.shp", "a:b@c/password=x.shp"}, /* a file on this machine */
+        {"PG:dbname=x", "PG:dbname=x"},
+        {"PG:dbname=x password=y user=z", "PG:dbname=x user=z"},
+        {"PG:password=y dbname=x", "PG:dbname=x"},
+        {"PG:dbname=x password='a b\\' c'", "PG:dbname=x"},
+        {"PG:dbname=x password=a\\ b sslpassword = c", "PG:dbname=x"},
+        {"PG:password=a b c dbname = x", "PG:dbname = x"},
+        {"PG:dbname=password", "PG:dbname=password"},
+        {"pg:PASSWORD=y dbname=x", "pg:dbname=x"},
+        {"PG:dbname=x password=", "PG:dbname=x"},
+        {"PG:dbname=x password='", "PG:dbname=x"},
+        {"postgresql://u:p@[::1]:5/x", "postgresql://u@[::1]:5/x"},
+        {"postgresql://u:p/q?r@s@h:5/x", "postgresql://u@h:5/x"},
+        {"postgresql://h:5/x?password=y&a=b", "postgresql://h:5/x?a=b"},
+        {"postgresql://h:5/x?a=b&password=y", "postgresql://h:5/x?a=b"},
+        {"PG:postgresql://u:p@h/x", "PG:postgresql://u@h/x"},
+        {"/vsicurl/https://u:p@h/x:y@z.shp", "/vsicurl/https://u@h/x:y@z.shp"},
+        {"https://h:80/a@b", "https://h:80/a@b"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *name = gallery_grid_source_name(names[i][0]);
+        CHECK(name && !strcmp(name, names[i][1]));
+        if (name && strcmp(name, names[i][1])) fprintf(stderr, "%s: %s\n", names[i][0], name);
+        free(name);
+    }
+}
+
+TEST(signs_of_life_within_a_feature) {
+    static const char *const wkt[] = {"LINESTRING (9 47,9.02 47)", NULL};
+    gallery_grid_setup setup = {
+        .mode = GALLERY_GRID_ROADS, .spacing_m = 0.02, .sorted = true, .progress = count_sign};
+    signs = 0;
+    CHECK(read_source(setup, make("long.shp", "ESRI Shapefile", 4326, wkt)) == GALLERY_OK);
+    CHECK(got_count > 65536 && signs == 2); /* at 65,536 points, and after the feature */
+}
+
 TEST(setups_that_make_no_sense) {
     gallery_grid_setup setup = {.mode = GALLERY_GRID_ROADS};
     static const double bad[] = {-1, NAN, INFINITY, 1e-9, 0.0099, 1.1e6};
@@ -781,6 +853,9 @@ int main(void) {
     RUN(filters);
     RUN(damaged_files);
     RUN(sources_that_reach_elsewhere);
+    RUN(numbers_that_no_map_has);
+    RUN(names_without_passwords);
+    RUN(signs_of_life_within_a_feature);
     RUN(setups_that_make_no_sense);
     RUN(taker_stops_the_reading);
     RUN(osm_of_liechtenstein);

@@ -152,13 +152,16 @@ static int sync_step(gallery *g, const struct model *m, const struct step *s, in
         char room[64];
         if (!s->in[i]) continue;
         gallery_point p = m->world[i];
-        if (i % 5 == 0) { /* an earlier one with the same id does not count */
+        /* An earlier text of the same id does not count. */
+        if (i % 5 == 0 && s->texts[i] >= 0) {
             p.properties = "{\"old\":1}";
             status = gallery_sync_add(sync, &p);
         }
         p.properties = text_of(s->texts[i], room);
         if (status == GALLERY_OK) status = gallery_sync_add(sync, &p);
     }
+    for (size_t i = 0; status == GALLERY_OK && i < m->n; i += 7) /* once more without keeps it */
+        if (s->in[i]) status = gallery_sync_add(sync, m->world + i);
     if (status == GALLERY_OK) status = gallery_sync_run(sync, embed, NULL, user, changes);
     gallery_sync_close(sync);
     return status;

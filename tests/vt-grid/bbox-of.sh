@@ -41,6 +41,12 @@ try vt-grid --area 500 --bbox-of points.csv --clip-percentile 50
 try vt-grid --area 500 --bbox-of points.csv --pad -1
 try vt-grid --area 500 --bbox-of points.csv --by nowhere
 try vt-grid --area 500 --bbox-of points.csv --by kind
+try vt-grid --area 500 --bbox-of points.csv --by name,NAME -o table.gpkg
+{
+    echo '{"type":"Feature","properties":{},"geometry":{"type":"LineString","coordinates":[[0,0],[1,1]]}}'
+    echo '{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[0,0]}}'
+} >mixed.geojsonl
+try vt-grid --area 500 --bbox-of - --by name <mixed.geojsonl
 try vt-grid --area 500 --bbox-of points.csv --by name -where "name = ''"
 try vt-grid --area 500 --bbox-of nowhere.csv
 echo '{"type":"Feature","properties":{},"geometry":{"type":"LineString","coordinates":[[0,0],[1,1]]}}' >line.geojsonl

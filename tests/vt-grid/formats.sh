@@ -23,6 +23,10 @@ mkdir folder.gpkg; vt-grid --roads 20 --overwrite -o folder.gpkg $streets; echo 
 for file in full.gpkg full.fgb full.csv; do # no file may be longer than 16 KiB
     (trap '' XFSZ; ulimit -f 16; vt-grid --roads 5 -o $file $streets 2>message; echo "exit $?"; cut -d : -f 1-3 message)
 done
+for name in NAME fid X; do
+    for file in taken.gpkg taken.fgb taken.csv; do vt-grid --roads 20 --keep name,$name -o $file $streets; done
+done
+vt-grid --points --keep tag --tag a -o taken.csv $streets
 vt-grid --roads 20 -f shp -o a.shp $streets; echo "exit $?"
 vt-grid --roads 20 -f CSV $streets; echo "exit $?"
 vt-grid --roads 20 -o b.csv --unsorted $streets; echo "exit $?"

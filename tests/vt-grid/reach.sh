@@ -45,10 +45,19 @@ try --points list.tab --allow-net
 try --points tables
 try --points -clip /vsicurl/http://127.0.0.1:9/a.shp a.csv
 for source in "PG:dbname=x host=db.example.org" "PG:host = '10.0.0.1' dbname=x" "PG:hostaddr=10.0.0.1" "PG:service=x" "PG:host=localhost,db.example.org" \
-    postgresql://u:p@db.example.org/x "postgresql://u:p@h@db/x" "postgresql:///x?host=db" "postgresql://localhost/x?hostaddr=10.0.0.1" "postgresql://[2001:db8::1]:5/x" "postgresql://%64b/x"; do
+    postgresql://u:p@db.example.org/x "postgresql://u:p@h@db/x" "postgresql:///x?host=db" "postgresql://localhost/x?hostaddr=10.0.0.1" "postgresql://[2001:db8::1]:5/x" "postgresql://%64b/x" \
+    PG:postgresql://db.example.org/x PG:postgres://db.example.org postgresql://localhost:1,db.example.org:2/x postgresql://u@db.example.org,x@localhost/y; do
     try --points "$source"
 done
 for source in "PG:host=$PWD/no dbname=x" "PG:host=127.0.0.1 port=9" "postgresql://[::1]:9/x" "postgresql://u:p@localhost:9/x"; do
     vt-grid --points "$source" 2>&1 | grep -c "not on this machine"
 done
+echo "= passwords are not shown"
+for source in "PG:dbname=x password=secret user=y host=db" "PG:password = 'se cret' host=db" 'PG:host=db password=se\ cret' "PG:host=db sslpassword=secret password=" "postgresql://u:s@ec/r?et@db/x" \
+    "postgresql://db/x?password=secret&sslmode=no" "postgresql://db/x?user=a&password=secret" PG:postgresql://u:secret@db/x https://u:secret@db/a@b.json "MYSQL:x,password=secret,port=1"; do
+    try --points "$source"
+done | grep -v ^+
+try --points -clip "PG:host=db password=secret" a.csv | grep -v ^+
+vt-grid --points "PG:host=/no password=sec=ret x" 2>&1
+vt-grid --area 5 --bbox-of a.csv "PG:host=db password=secret" 2>&1
 ls

@@ -7,6 +7,7 @@ try --points -spat 1,2,3,4,5 p.csv
 try --points -spat 1 2 x 4 p.csv
 try --points -spat 3 2 1 4 p.csv
 try --points -spat nan 2 3 4 p.csv
+try --roads 5 --highway "" p.csv
 try --points --config p.csv
 try --points --config =1 p.csv
 try --points -oo X p.csv

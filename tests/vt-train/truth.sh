@@ -1,7 +1,7 @@
 # What cannot be true is an error, or with --skip-errors left out; frames without truth are left out.
 . "$root/tests/vt-train/setup"
 change() { jq -c "if .properties.source == \"drive-3\" and .properties.frame == 5 then .properties.truth = $1 else . end" drives; }
-for truth in '[0, 0]' '[47.1, 139.7]' '[139.7, 91]' '[190, 47]' '"x"' '[1]'; do
+for truth in '[0, 0]' '[47.1, 139.7]' '[139.7, 91]' '[400, 47]' '"x"' '[1]'; do
     change "$truth" | status vt-train --cache c
     change "$truth" | status vt-train --skip-errors --cache c
     rm -f c
