@@ -7,7 +7,7 @@ status vt-eval cut
 status vt-eval empty
 source_of a 1 0 '.geometry = null' >features
 status vt-eval features
-for truth in '[1]' '"here"' '[7, 120]' '[200, 7]' '[0, 0]'; do
+for truth in '[1]' '"here"' '[7, 120]' '[400, 7]' '[0, 0]'; do
     source_of a 2 0 "if \$i == 1 then .properties.truth = $truth else . end" >wrong
     status vt-eval wrong
 done
