@@ -1,25 +1,6 @@
 /* Every table of kernels that this CPU runs against the plain one, which uses libm in double. */
+#include "tests/unit/kernels_fixture.h"
 #include "libinfer/kernels.h"
-#include "libinfer/context.h"
-#include "tests/unit/test.h"
-
-#include <float.h>
-
-#define MOST 2048
-#define GUARD 12345.5F
-
-static const struct infer_kernel_table *plain;
-static const struct infer_kernel_table *sets[2];
-
-/* Numbers in (-1, 1), the same at every run. */
-static float noise(uint32_t *state) {
-    *state = *state * 1664525U + 1013904223U;
-    return (float)((double)(*state >> 8) / (1 << 23) - 1);
-}
-
-static void fill(float *x, size_t n, uint32_t seed, float scale) {
-    for (size_t i = 0; i < n; i++) x[i] = scale * noise(&seed);
-}
 
 /* Distance in units of the last place of b; equal classes of NaN and infinity are 0 apart. */
 static double ulps(float a, float b) {

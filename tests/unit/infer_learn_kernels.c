@@ -1,24 +1,10 @@
 /* The kernels of training: the plain ones against differences of libm's functions and against what
  * they are the derivative of, the vector ones against the plain. */
-#include "libinfer/context.h"
+#include "tests/unit/kernels_fixture.h"
 #include "libinfer/learn_kernels.h"
-#include "tests/unit/test.h"
 
-#include <float.h>
-
-#define MOST 2048
-#define GUARD 12345.5F
-
-static const struct infer_kernel_table *plain;
-static const struct infer_kernel_table *sets[2];
-
-static float noise(uint32_t *state) {
-    *state = *state * 1664525U + 1013904223U;
-    return (float)((double)(*state >> 8) / (1 << 23) - 1);
-}
-
-static void fill(float *x, size_t n, uint32_t seed, float scale) {
-    for (size_t i = 0; i < n; i++) x[i] = scale * noise(&seed);
+static void fill_guarded(float *x, size_t n, uint32_t seed, float scale) {
+    fill(x, n, seed, scale);
     x[n] = GUARD;
 }
 
@@ -77,9 +63,9 @@ TEST(slopes) {
         for (int act = INFER_IDENTITY; act <= INFER_MISH; act++)
             for (size_t l = 0; l < LENGTHS; l++) {
                 size_t n = lengths[l];
-                fill(x, n, (uint32_t)(n + 3), l % 2 ? 3 : 20);
-                fill(dy, n, (uint32_t)n, 1);
-                fill(got, n, 1, 1);
+                fill_guarded(x, n, (uint32_t)(n + 3), l % 2 ? 3 : 20);
+                fill_guarded(dy, n, (uint32_t)n, 1);
+                fill_guarded(got, n, 1, 1);
                 plain->learn->activate_backward((enum infer_activation)act, x, dy, n, want);
                 sets[s]->learn->activate_backward((enum infer_activation)act, x, dy, n, got);
                 agree_from(1, got, want, n, 5e-7); /* absolute */
@@ -110,13 +96,13 @@ TEST(layernorm_backward) {
     for (size_t s = 0; s < 2 && sets[s]; s++)
         for (size_t l = 1; l < LENGTHS; l++) {
             size_t n = lengths[l];
-            fill(x, n, 5, 2);
+            fill_guarded(x, n, 5, 2);
             for (size_t i = 0; i < n; i++) x[i] += 3;
-            fill(w, n, 6, 1.5F);
-            fill(dy, n, 7, 1);
+            fill_guarded(w, n, 6, 1.5F);
+            fill_guarded(dy, n, 7, 1);
             for (size_t k = 0; k < 3; k++) {
-                fill(got[k], n, 8, 1);
-                fill(want[k], n, 8, 1);
+                fill_guarded(got[k], n, 8, 1);
+                fill_guarded(want[k], n, 8, 1);
             }
             plain->learn->layernorm_backward(x, w, 1e-5F, n, dy, want[0], want[1], want[2]);
             sets[s]->learn->layernorm_backward(x, w, 1e-5F, n, dy, got[0], got[1], got[2]);
@@ -170,10 +156,10 @@ TEST(rows_are_differences) {
     for (int f = LAYERNORM; f <= NORMALIZE; f++)
         for (size_t n = 2; n < 40; n += 5) {
             enum row_function what = (enum row_function)f;
-            fill(x, n, (uint32_t)n, 2);
-            fill(d, n, (uint32_t)n + 1, 1);
-            fill(w, n, (uint32_t)n + 2, 1);
-            fill(r, n, (uint32_t)n + 3, 1);
+            fill_guarded(x, n, (uint32_t)n, 2);
+            fill_guarded(d, n, (uint32_t)n + 1, 1);
+            fill_guarded(w, n, (uint32_t)n + 2, 1);
+            fill_guarded(r, n, (uint32_t)n + 3, 1);
             double one = row_value(what, x, d, h, w, r, n) - row_value(what, x, d, -h, w, r, n);
             double two =
                 row_value(what, x, d, 2 * h, w, r, n) - row_value(what, x, d, -2 * h, w, r, n);
@@ -189,25 +175,25 @@ TEST(rows) {
         for (size_t l = 0; l < LENGTHS; l++) {
             const struct learn_kernel_table *k = sets[s]->learn, *p = plain->learn;
             size_t n = lengths[l];
-            fill(x, n, 11, 1);
+            fill_guarded(x, n, 11, 1);
             plain->softmax(x, n);
-            fill(got, n, 12, 1);
-            fill(want, n, 12, 1);
+            fill_guarded(got, n, 12, 1);
+            fill_guarded(want, n, 12, 1);
             p->softmax_backward(x, n, want);
             k->softmax_backward(x, n, got);
             agree(got, want, n, n > 1 ? 1e-6 : 1); /* alone it is 0 but for rounding */
-            fill(y, n, 13, 1);
+            fill_guarded(y, n, 13, 1);
             double norm = sqrt(p->dot(y, y, n));
             plain->normalize(y, n);
-            fill(got, n, 14, 1);
-            fill(want, n, 14, 1);
+            fill_guarded(got, n, 14, 1);
+            fill_guarded(want, n, 14, 1);
             CHECK_NEAR(k->dot(y, got, n), p->dot(y, got, n), 1e-12);
             p->normalize_backward(y, norm, n, want);
             k->normalize_backward(y, norm, n, got);
             if (n > 1) agree(got, want, n, 1e-6);
-            fill(x, n, 15, 1);
-            fill(sum, n, 16, 1);
-            fill(sum_want, n, 16, 1);
+            fill_guarded(x, n, 15, 1);
+            fill_guarded(sum, n, 16, 1);
+            fill_guarded(sum_want, n, 16, 1);
             p->scale_backward(x, y, want, n, want, sum_want);
             k->scale_backward(x, y, got, n, got, sum);
             agree(sum, sum_want, n, 1e-6);
@@ -221,10 +207,10 @@ TEST(products) {
         for (int kind = 0; kind < 8; kind++) {
             bool ta = kind & 1, tb = kind & 2;
             size_t m = 19, n = 33, k = 47, lda = (ta ? m : k) + 2, ldb = (tb ? k : n) + 1;
-            fill(a, 60 * 60 - 1, 21, 1);
-            fill(b, 60 * 60 - 1, 22, 1);
-            fill(got, 60 * 60 - 1, 23, 1);
-            fill(want, 60 * 60 - 1, 23, 1);
+            fill_guarded(a, 60 * 60 - 1, 21, 1);
+            fill_guarded(b, 60 * 60 - 1, 22, 1);
+            fill_guarded(got, 60 * 60 - 1, 23, 1);
+            fill_guarded(want, 60 * 60 - 1, 23, 1);
             float beta = kind & 4 ? 1.0F : 0.0F;
             plain->learn->gemm(ta, tb, m, n, k, 0.5F, a, lda, b, ldb, beta, want, n + 3);
             sets[s]->learn->gemm(ta, tb, m, n, k, 0.5F, a, lda, b, ldb, beta, got, n + 3);
@@ -263,9 +249,9 @@ TEST(dropout) {
     CHECK_NEAR((double)same / count, 0.82, 6 * sqrt(0.82 * 0.18 / count) + 1e-3);
     for (size_t s = 0; s < 2 && sets[s]; s++)
         for (size_t l = 0; l < LENGTHS; l++) {
-            fill(x, lengths[l], 31, 1);
-            fill(got, lengths[l], 1, 1);
-            fill(want, lengths[l], 1, 1);
+            fill_guarded(x, lengths[l], 31, 1);
+            fill_guarded(got, lengths[l], 1, 1);
+            fill_guarded(want, lengths[l], 1, 1);
             plain->learn->dropout(0x123456789abcdef1U * (l + 1), 0.3F, x, lengths[l], want);
             sets[s]->learn->dropout(0x123456789abcdef1U * (l + 1), 0.3F, x, lengths[l], got);
             CHECK(!memcmp(got, want, (lengths[l] + 1) * sizeof *got));
@@ -280,7 +266,7 @@ TEST(adam) {
         for (size_t l = 0; l < LENGTHS; l++) {
             size_t n = lengths[l];
             for (uint32_t k = 0; k < 4; k++) {
-                fill(got[k], n, 40 + k, 0.1F);
+                fill_guarded(got[k], n, 40 + k, 0.1F);
                 for (size_t i = 0; k == 3 && i < n; i++) got[k][i] = fabsf(got[k][i]);
                 memcpy(want[k], got[k], (n + 1) * sizeof(float));
             }
@@ -299,10 +285,10 @@ TEST(exponentials) {
         for (size_t l = 0; l < LENGTHS; l++) {
             const struct learn_kernel_table *k = sets[s]->learn, *p = plain->learn;
             size_t n = lengths[l];
-            fill(x, n, 51, 30);
-            fill(shift, n, 52, 30);
-            fill(most, n, 53, 30);
-            fill(most_want, n, 53, 30);
+            fill_guarded(x, n, 51, 30);
+            fill_guarded(shift, n, 52, 30);
+            fill_guarded(most, n, 53, 30);
+            fill_guarded(most_want, n, 53, 30);
             for (size_t i = 0; i < n; i++) sum[i] = sum_want[i] = 0.5;
             float top = p->max(x, n);
             CHECK(k->max(x, n) == top);
