@@ -180,9 +180,10 @@ static void make_folder(const struct job *job, const char *path) {
     if (!job->c.overwrite) world_die("%s: is there already; see --overwrite", path);
 }
 
-/* The track of drive n begins at its hour of the n-th day from 1 June 2024. */
+/* The track of drive n begins at its hour of the n-th day from 1 June 2024, or of one 5,000 days
+ * before: the clock of an MP4 file ends in February 2040. */
 static int64_t start_of(const struct drive *d, size_t number) {
-    return 1717200000000 + (int64_t)number * 86400000 + llround(d->hour * 3600) * 1000;
+    return 1717200000000 + (int64_t)(number % 5000) * 86400000 + llround(d->hour * 3600) * 1000;
 }
 
 static void film_drive(const struct job *job, const struct drive *d, size_t number,
