@@ -525,7 +525,7 @@ static int apply_batch(gallery *g, MDB_txn *txn, void *user) {
     return leave_stage(g, txn, b->items[b->n - 1].id);
 }
 
-static int count_staged(gallery *g, unsigned long long *staged) {
+int gallery_stage_count(gallery *g, unsigned long long *staged) {
     MDB_txn *txn;
     MDB_stat stat;
     GALLERY_TRY(gallery_read_begin(g, &txn));
@@ -542,7 +542,7 @@ int gallery_embed_staged(gallery *g, gallery_embed_fn embed, gallery_progress_fn
     *changes = (gallery_changes){0};
     GALLERY_TRY(gallery_require_writer(g));
     GALLERY_TRY(gallery_stage_tidy(g));
-    GALLERY_TRY(count_staged(g, &total));
+    GALLERY_TRY(gallery_stage_count(g, &total));
     GALLERY_TRY(batch_make(g, &b));
     int status = GALLERY_OK;
     for (;;) {

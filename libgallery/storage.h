@@ -78,6 +78,8 @@ int gallery_check_stageable(gallery *g, const gallery_point *point); /* and its 
 
 /* Takes off the stage what an interrupted run has embedded. Who changes the stage does so first. */
 int gallery_stage_tidy(gallery *g);
+/* How many points are staged; after a tidy, how many wait for an embedding. */
+int gallery_stage_count(gallery *g, unsigned long long *staged);
 
 /* As gallery_stage, but the points get no tag: embedded, they stay hidden. */
 int gallery_stage_hidden(gallery *g, const gallery_point *points, size_t n);

@@ -341,21 +341,11 @@ static int sweep(gallery *g, struct gallery_whole *whole) {
 
 /* ----------------------------------------------------------------------- whole */
 
-static int count_staged(gallery *g, size_t *staged) {
-    MDB_txn *txn;
-    MDB_stat stat;
-    GALLERY_TRY(gallery_read_begin(g, &txn));
-    int rc = mdb_stat(txn, g->stage_db, &stat);
-    gallery_read_end(g, txn);
-    *staged = rc ? 0 : stat.ms_entries;
-    return rc ? gallery_fail_store(g, rc) : GALLERY_OK;
-}
-
 int gallery_sync_run(gallery_sync *s, gallery_embed_fn embed, gallery_progress_fn progress,
                      void *user, gallery_changes *changes) {
     gallery *g = s->g;
     gallery_changes embedded;
-    size_t staged;
+    unsigned long long staged;
     *changes = (gallery_changes){0};
     if (!s->added)
         return gallery_fail(g->ctx, GALLERY_EEMPTY,
@@ -363,7 +353,7 @@ int gallery_sync_run(gallery_sync *s, gallery_embed_fn embed, gallery_progress_f
                             g->path);
     if (gallery_tag_find(g, s->name, &s->tag) != GALLERY_OK) s->tag = 0;
     GALLERY_TRY(gallery_stage_tidy(g));
-    GALLERY_TRY(count_staged(g, &staged));
+    GALLERY_TRY(gallery_stage_count(g, &staged));
     if (staged && s->tag)
         GALLERY_TRY(gallery_write(g, strip_stage, &(struct strip){.tag = s->tag}));
     GALLERY_TRY(walk(s, NULL));
