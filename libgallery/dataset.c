@@ -36,6 +36,7 @@ struct gallery_dataset {
     char *name, *video;
     gallery_listing paths;
     double *places;
+    char trouble[1024];
 };
 
 static char *text_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -97,6 +98,16 @@ static int give_pictures(gallery_dataset *d, gallery_dataset_source *s) {
                                   .places = d->places,
                                   .n = d->paths.n};
     d->given++;
+    return GALLERY_OK;
+}
+
+/* What is wrong with a source's own files; anything else ends the reading. */
+static int tell_trouble(gallery_dataset *d, int status, gallery_dataset_source *s) {
+    bool own = status == GALLERY_EIO || status == GALLERY_EFORMAT || status == GALLERY_EVALUE ||
+               status == GALLERY_EEMPTY;
+    if (!own) return status;
+    snprintf(d->trouble, sizeof d->trouble, "%s", gallery_message(d->ctx));
+    s->trouble = d->trouble;
     return GALLERY_OK;
 }
 
@@ -242,30 +253,36 @@ static bool find_center(const gallery_dataset *d, const char *city, size_t n, do
     return false;
 }
 
-static int next_cityguessr(gallery_dataset *d, gallery_dataset_source *s) {
-    double center[2];
-    if (d->at == d->outer.n) return GALLERY_END;
-    const char *video = d->outer.names[d->at++];
-    size_t n = strcspn(video, "/");
-    char *folder = text_of("%s/%s/%s", d->setup.root, d->setup.split, video);
+/* The pictures of a folder, all at one place. */
+static int read_folder(gallery_dataset *d, const char *folder, const double center[2]) {
     gallery_listing names = {0};
-    d->name = strdup(video);
-    int status =
-        folder && d->name ? gallery_listing_read(d->ctx, folder, ".jpg", &names) : out_of_memory(d);
-    if (status == GALLERY_OK && !find_center(d, video, n, center))
-        status = gallery_fail(d->ctx, GALLERY_EFORMAT, "%s: knows no city '%.*s', which %s has",
-                              d->setup.centers, (int)(n < 200 ? n : 200), video, d->setup.root);
+    int status = gallery_listing_read(d->ctx, folder, ".jpg", &names);
     if (status == GALLERY_OK && !names.n)
         status = gallery_fail(d->ctx, GALLERY_EEMPTY, "%s: no pictures in it", folder);
     if (status == GALLERY_OK && !(d->places = malloc(names.n * 2 * sizeof *d->places)))
         status = out_of_memory(d);
     for (size_t i = 0; status == GALLERY_OK && i < names.n; i++) {
-        memcpy(d->places + 2 * i, center, sizeof center);
+        memcpy(d->places + 2 * i, center, 2 * sizeof *center);
         status = gallery_listing_add(d->ctx, &d->paths, text_of("%s/%s", folder, names.names[i]));
     }
     gallery_listing_free(&names);
+    return status;
+}
+
+static int next_cityguessr(gallery_dataset *d, gallery_dataset_source *s) {
+    double center[2];
+    if (d->at == d->outer.n) return GALLERY_END;
+    const char *video = d->outer.names[d->at++];
+    size_t n = strcspn(video, "/");
+    if (!find_center(d, video, n, center))
+        return gallery_fail(d->ctx, GALLERY_EFORMAT, "%s: knows no city '%.*s', which %s has",
+                            d->setup.centers, (int)(n < 200 ? n : 200), video, d->setup.root);
+    char *folder = text_of("%s/%s/%s", d->setup.root, d->setup.split, video);
+    d->name = strdup(video);
+    int status = folder && d->name ? read_folder(d, folder, center) : out_of_memory(d);
     free(folder);
-    return status == GALLERY_OK ? give_pictures(d, s) : status;
+    give_pictures(d, s);
+    return tell_trouble(d, status, s);
 }
 
 /* -------------------------------------------------------------------- BDD100k */
@@ -363,7 +380,7 @@ static int next_bdd100k(gallery_dataset *d, gallery_dataset_source *s) {
     int status = info && d->name && d->video ? read_info(d, info, &s->track) : out_of_memory(d);
     free(info);
     d->given++;
-    return status;
+    return tell_trouble(d, status, s);
 }
 
 /* ------------------------------------------------------------------------ all */

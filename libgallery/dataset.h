@@ -33,6 +33,7 @@ typedef struct gallery_dataset_source {
     const double *places;     /* [n][2], lon and lat of each */
     size_t n;
     gallery_track *track; /* of a video; the caller closes it. NULL: it has no position */
+    const char *trouble;  /* why this source cannot be read; NULL: nothing is known against it */
 } gallery_dataset_source;
 
 /* GALLERY_EIO, GALLERY_EFORMAT: no such tree; GALLERY_EEMPTY: nothing of that split. */
@@ -40,7 +41,8 @@ int gallery_dataset_open(gallery_context *ctx, const gallery_dataset_setup *setu
                          gallery_dataset **dataset);
 void gallery_dataset_close(gallery_dataset *dataset);
 
-/* GALLERY_END after the last. */
+/* GALLERY_END after the last. What is wrong with one source alone - a table of positions that is
+ * missing or damaged, a folder without pictures - is its trouble, and the next one can be had. */
 int gallery_dataset_next(gallery_dataset *dataset, gallery_dataset_source *source);
 
 /* MSLS: a tenth of the sequences of each city is for validation, by FNV-1a of the sequence's key,

@@ -61,6 +61,10 @@ typedef struct infer_frame {
 int infer_source_open(infer *ctx, const char *path, const infer_sampling *sampling,
                       infer_source **source);
 
+/* The same, called `name` instead of `path`. */
+int infer_source_open_as(infer *ctx, const char *name, const char *path,
+                         const infer_sampling *sampling, infer_source **source);
+
 /* Opens n pictures as one source, in the order given. The names are copied. name NULL: the
  * picture's own, or the folder that all of them are in. */
 int infer_source_open_list(infer *ctx, const char *name, const char *const *paths, size_t n,

@@ -212,11 +212,11 @@ static void pictures_ready(infer_source *s) {
     s->estimate = estimate_pictures(s);
 }
 
-int infer_source_open(infer *ctx, const char *path, const infer_sampling *sampling,
-                      infer_source **out) {
+int infer_source_open_as(infer *ctx, const char *name, const char *path,
+                         const infer_sampling *sampling, infer_source **out) {
     infer_source *s;
     *out = NULL;
-    INFER_TRY(source_new(ctx, path, sampling, &s));
+    INFER_TRY(source_new(ctx, name, sampling, &s));
     int status = open_path(s, path, sampling);
     if (status != INFER_OK) {
         infer_source_close(s);
@@ -225,6 +225,11 @@ int infer_source_open(infer *ctx, const char *path, const infer_sampling *sampli
     pictures_ready(s);
     *out = s;
     return INFER_OK;
+}
+
+int infer_source_open(infer *ctx, const char *path, const infer_sampling *sampling,
+                      infer_source **out) {
+    return infer_source_open_as(ctx, path, path, sampling, out);
 }
 
 /* A list that has been opened: what it is to sample, once its names are there. */

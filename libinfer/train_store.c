@@ -36,7 +36,7 @@ static bool scan_numbers(infer_train_state *s, uint64_t *bad_looks, const char *
                    &s->step, &s->best_step, bad_looks, &stopped, &s->best_m, &s->heldout_m,
                    &s->initial_m, &s->loss, &s->hits, &s->rate, &s->norm);
     s->stopped = stopped == 1;
-    return n == 11 && s->best_step <= s->step && (stopped == 0 || stopped == 1) && !(s->best_m < 0);
+    return n == 11 && s->best_step <= s->step && (stopped == 0 || stopped == 1) && s->best_m >= 0;
 }
 
 /* -------------------------------------------------------------------- locking */
@@ -248,11 +248,16 @@ static int check_state(infer_trainer *t, const struct weights *w) {
 static int take_state(infer_trainer *t, const struct weights *w, char **changed) {
     const struct learn_arena *a = learn_arena(t->learner);
     INFER_TRY(list_changes(t, weights_metadata(w, "course"), changed));
-    if (weights_find(w, "best") && !t->best) {
+    bool best = weights_find(w, "best") != NULL;
+    if (best && !t->best) {
         t->best = malloc(a->count * sizeof *t->best);
         if (!t->best) return infer_fail_memory(t->ctx, a->count * sizeof *t->best);
+    } else if (!best) {
+        free(t->best);
+        t->best = NULL;
     }
     scan_numbers(&t->s, &t->bad_looks, weights_metadata(w, "numbers"));
+    t->s.looked = false;
     if (*changed) t->s.stopped = false;
     take(w, "value", a->value);
     take(w, "first", a->first);

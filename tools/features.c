@@ -86,6 +86,30 @@ static bool gather(struct features *f, const char *source, const infer_frame *fr
     return true;
 }
 
+static bool end_source(struct features *f, const char *source, long frames) {
+    gallery_record *end = gallery_record_new_end(source, frames);
+    return write_record(f, end, end != NULL);
+}
+
+bool features_lose(struct features *f, const char *source, int status, const char *message,
+                   long frame) {
+    bool own = status == INFER_EIO || status == INFER_EFORMAT || status == INFER_EDECODE;
+    if (!f->go_on || !own) {
+        cli_error(f->c, "%s", message);
+        return false;
+    }
+    cli_warn(f->c, "%s: %s", source, message);
+    f->errors = true;
+    f->lost++;
+    if (!flush(f, source)) return false;
+    gallery_record *record = gallery_record_new();
+    bool filled = record && gallery_record_set_no_point(record) &&
+                  gallery_record_set_string(record, "source", source) &&
+                  gallery_record_set_integer(record, "frame", frame) &&
+                  gallery_record_set_error(record, "source", message);
+    return write_record(f, record, filled) && end_source(f, source, frame + 1);
+}
+
 bool features_run(struct features *f, infer_source *source, const struct truth *truth) {
     const char *name = infer_source_name(source);
     long estimate = infer_source_estimate(source), frames = 0;
@@ -97,13 +121,8 @@ bool features_run(struct features *f, infer_source *source, const struct truth *
         if (!gather(f, name, &frame, truth_of_last(truth))) return false;
         if (f->n == FEATURES_BATCH && !flush(f, name)) return false;
     }
-    if (status != INFER_END) {
-        cli_error(f->c, "%s", infer_message(f->infer));
-        return false;
-    }
-    if (!flush(f, name)) return false;
-    gallery_record *end = gallery_record_new_end(name, frames);
-    return write_record(f, end, end != NULL);
+    if (status != INFER_END) return features_lose(f, name, status, infer_message(f->infer), frames);
+    return flush(f, name) && end_source(f, name, frames);
 }
 
 /* ---------------------------------------------------------- opening, closing */

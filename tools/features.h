@@ -35,12 +35,19 @@ struct features {
     float *features; /* [FEATURES_BATCH][feature_dim] */
     unsigned long long frames, expected;
     bool errors; /* some frame could not be decoded */
+    bool go_on;  /* a source that cannot be read becomes an error record, and ends nothing */
+    unsigned long long lost; /* sources that did */
 };
 
 /* Opens contexts, model and output. features_close also after a failure. The functions print what
  * went wrong and return false. */
 bool features_open(struct features *f, const cli *c);
 bool features_run(struct features *f, infer_source *source, const struct truth *truth);
+
+/* A source of that name cannot be read, from its frame `frame` on: with go_on, a record says so and
+ * the source ends; else, and where it is no fault of the source's, this fails. */
+bool features_lose(struct features *f, const char *source, int status, const char *message,
+                   long frame);
 
 /* Commits the output if all went well, else leaves none. Returns the exit status. */
 int features_close(struct features *f, bool ok);

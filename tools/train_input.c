@@ -100,6 +100,7 @@ static bool finish(struct reading *r) {
         cli_warn(&t->c, "%llu of %llu frames have no truth, and are left out", r->without,
                  r->frames);
     if (r->wrong) cli_warn(&t->c, "%llu frames have a truth that cannot be", r->wrong);
+    if (errors) cli_warn(&t->c, "%llu records carry errors, and are left out", errors);
     t->partial = errors || r->wrong;
     return infer_ok(t, infer_cache_finish(r->writer));
 }

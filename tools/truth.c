@@ -168,7 +168,7 @@ bool truth_begin(struct truth *t, const infer_source *source, const char *path,
     t->track = track;
     if (!track && !places && !find_track(t, source, path)) return false;
     if (t->track && !set_clock(t, source)) return false;
-    if (!t->track && (t->offset_given || t->gap_given || !isnan(t->start_s))) {
+    if (!t->track && !t->dataset && (t->offset_given || t->gap_given || !isnan(t->start_s))) {
         cli_error(t->c, "%s: no GPS track: --gps-offset, --gps-gap and --start-time have no effect",
                   t->name);
         return false;

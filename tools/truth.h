@@ -21,6 +21,7 @@ struct truth {
     /* what is asked for */
     const char *gps; /* file; NULL */
     bool none;       /* --no-gps */
+    bool dataset;    /* it tells the truth: a source without a position is no mistake */
     bool offset_given, gap_given;
     double offset_s, gap_s, start_s; /* start_s: NaN if not given */
     double every_m, still_m;         /* 0: not by distance */

@@ -178,6 +178,7 @@ static bool is_picture(const char *path) {
 
 /* What is known of a source beside its frames: the file it is, and a data set's truth. */
 struct origin {
+    const char *name; /* NULL: as its path */
     const char *path;
     const double *places;
     gallery_track *track;
@@ -187,22 +188,23 @@ struct origin {
 static bool run_source(struct run *r, int status, infer_source *source,
                        const struct origin *origin) {
     bool ok = status == INFER_OK;
-    if (ok)
+    if (ok) {
         ok = truth_begin(&r->truth, source, origin->path, origin->places, origin->track) &&
              features_run(&r->features, source, &r->truth);
-    else {
-        cli_error(&r->c, "%s", infer_message(r->features.infer));
+        if (ok) truth_end(&r->truth);
+    } else {
         gallery_track_close(origin->track);
+        ok = features_lose(&r->features, origin->name, status, infer_message(r->features.infer), 0);
     }
-    if (ok) truth_end(&r->truth);
     infer_source_close(source);
     return ok;
 }
 
 static bool run_dataset_source(struct run *r, const gallery_dataset_source *d) {
-    const struct origin origin = {.places = d->places, .track = d->track};
+    const struct origin origin = {.name = d->name, .places = d->places, .track = d->track};
     infer *ctx = r->features.infer;
     infer_source *s;
+    if (d->trouble) return features_lose(&r->features, d->name, INFER_EFORMAT, d->trouble, 0);
     if (d->video && !d->track) {
         bool left_out = r->truth.every_m > 0;
         cli_warn(&r->c, "%s: has no position with a fix%s", d->name,
@@ -210,7 +212,7 @@ static bool run_dataset_source(struct run *r, const gallery_dataset_source *d) {
         r->features.errors |= left_out;
         if (left_out) return true;
     }
-    int status = d->video ? infer_source_open(ctx, d->video, &r->sampling, &s)
+    int status = d->video ? infer_source_open_as(ctx, d->name, d->video, &r->sampling, &s)
                           : infer_source_open_list(ctx, d->name, d->paths, d->n, &r->sampling, &s);
     return run_source(r, status, s, &origin);
 }
@@ -218,14 +220,22 @@ static bool run_dataset_source(struct run *r, const gallery_dataset_source *d) {
 static bool run_dataset(struct run *r) {
     gallery_dataset *dataset;
     gallery_dataset_source source;
+    unsigned long long sources = 0;
     bool ok = true;
     r->dataset.root = r->c.argv[0];
+    r->features.go_on = r->truth.dataset = true;
     int status = gallery_dataset_open(r->truth.context, &r->dataset, &dataset);
     while (ok && status == GALLERY_OK &&
-           (status = gallery_dataset_next(dataset, &source)) == GALLERY_OK)
+           (status = gallery_dataset_next(dataset, &source)) == GALLERY_OK) {
+        sources++;
         ok = run_dataset_source(r, &source);
+    }
     if (ok && status != GALLERY_END) {
         cli_error(&r->c, "%s", gallery_message(r->truth.context));
+        ok = false;
+    }
+    if (ok && r->features.lost == sources) {
+        cli_error(&r->c, "%s: of its %llu sources, none can be read", r->c.argv[0], sources);
         ok = false;
     }
     gallery_dataset_close(dataset);
@@ -290,6 +300,8 @@ static void check_dataset(const struct run *r) {
         cli_usage(c, "--dataset cityguessr: where are the cities? give --centers");
     if (t->gps || !isnan(t->start_s) || t->offset_given)
         cli_usage(c, "--gps, --gps-offset and --start-time have no effect with --dataset");
+    if (t->gap_given && d->kind != GALLERY_BDD100K)
+        cli_usage(c, "--gps-gap has no effect with --dataset %s", r->dataset_name);
 }
 
 static void check_operands(const struct run *r) {

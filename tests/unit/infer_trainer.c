@@ -424,6 +424,28 @@ TEST(damaged_states_are_refused) {
     infer_trainer_close(t);
 }
 
+/* What was best since is no part of a state from before; a best error must be a number. */
+TEST(a_state_from_before_the_first_look_forgets_it) {
+    infer_train_options o = small(1);
+    infer_trainer *t;
+    infer_train_state s;
+    char *changed, command[256];
+    o.heldout = 0.2;
+    o.every = 2;
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    REQUIRE(infer_trainer_step(t) == INFER_OK && infer_trainer_save(t, state) == INFER_OK);
+    REQUIRE(infer_trainer_step(t) == INFER_OK);
+    infer_trainer_state(t, &s);
+    CHECK(s.looked && isfinite(s.best_m) && t->best);
+    REQUIRE(infer_trainer_resume(t, state, &changed) == INFER_OK);
+    infer_trainer_state(t, &s);
+    CHECK(s.step == 1 && isinf(s.best_m) && !t->best && !s.looked);
+    snprintf(command, sizeof command, "sed -i 's/1 0 0 0 inf /1 0 0 0 nan /' '%s'", state);
+    REQUIRE(system(command) == 0);
+    CHECK(infer_trainer_resume(t, state, &changed) == INFER_EFORMAT);
+    infer_trainer_close(t);
+}
+
 /* The old state stays, whole, and there is nothing beside it. */
 TEST(a_full_disk_loses_nothing) {
     infer_train_options o = small(1);
@@ -554,6 +576,7 @@ int main(void) {
     RUN(a_rate_beyond_reason_keeps_the_last_good_state);
     RUN(other_trainings_are_refused);
     RUN(damaged_states_are_refused);
+    RUN(a_state_from_before_the_first_look_forgets_it);
     RUN(a_full_disk_loses_nothing);
     RUN(what_does_not_fit_is_named);
     RUN(it_stops_early_and_keeps_the_best);
