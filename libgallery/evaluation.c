@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 /* Weights of sources in replicates that memory holds: 256 MiB. */
 #define MAX_WEIGHTS ((size_t)1 << 26)
 /* Errors are sorted in memory up to this, beyond it in a file. */
@@ -27,6 +29,7 @@ struct gallery_evaluation {
     gallery_order *errors; /* of all frames: bits of the km, and the number of its row */
     struct row *rows;
     size_t row_count, row_room;
+    uint64_t digest;           /* of all frames that count, whatever their order */
     double *predicted, *truth; /* [frame_room][2], of the source in reading */
     size_t frame_count, frame_room;
 };
@@ -210,6 +213,9 @@ int gallery_evaluation_end(gallery_evaluation *e) {
     size_t n = e->frame_count;
     row->frames = n;
     if (!n) return GALLERY_OK;
+    const uint64_t name = XXH3_64bits(row->name, strlen(row->name));
+    for (size_t i = 0; i < n; i++)
+        e->digest += XXH3_64bits_withSeed(e->truth + 2 * i, 2 * sizeof *e->truth, name);
     GALLERY_TRY(judge_frames(e, row));
     row->video_km = gallery_video_error_km(e->predicted, e->truth, n);
     row->range_km = gallery_range_difference_km(e->predicted, e->truth, n);
@@ -280,13 +286,25 @@ static uint64_t next_random(uint64_t *state) {
     return z ^ (z >> 31);
 }
 
-/* Sources without a frame that counts are not drawn: they are no part of any figure. */
-static int draw(struct bootstrap *b) {
-    const gallery_evaluation *e = b->e;
+static int by_name(const void *a, const void *b, void *evaluation) {
+    const gallery_evaluation *e = evaluation;
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    int order = strcmp(e->rows[x].name, e->rows[y].name);
+    return order ? order : (x > y) - (x < y);
+}
+
+/* By their names, so that streams which have the same sources in another order are resampled alike.
+ * Sources without a frame that counts are not drawn: they are no part of any figure. */
+static int draw(struct bootstrap *b, gallery_figures *all) {
+    gallery_evaluation *e = b->e;
     size_t n = 0, *drawn = malloc(e->row_count * sizeof *drawn);
     if (!drawn) return gallery_fail_memory(e->ctx, e->row_count * sizeof *drawn);
     for (size_t i = 0; i < e->row_count; i++)
         if (e->rows[i].frames) drawn[n++] = i;
+    qsort_r(drawn, n, sizeof *drawn, by_name, e);
+    for (size_t i = 1; i < n && !all->repeated; i++)
+        if (!strcmp(e->rows[drawn[i - 1]].name, e->rows[drawn[i]].name))
+            all->repeated = e->rows[drawn[i]].name;
     for (size_t i = 0; i < n; i++) b->weights[drawn[i] * b->count] = 1;
     uint64_t state = e->rules.seed;
     for (size_t r = 1; r < b->count; r++)
@@ -416,7 +434,7 @@ static void read_out(struct bootstrap *b, gallery_figures *all) {
     }
 }
 
-static int bootstrap_open(struct bootstrap *b, gallery_evaluation *e) {
+static int bootstrap_open(struct bootstrap *b, gallery_evaluation *e, gallery_figures *all) {
     size_t count = e->rules.replicates + 1, figures = (size_t)gallery_evaluation_count(e);
     *b = (struct bootstrap){.e = e, .count = count};
     if (e->rules.replicates >= MAX_WEIGHTS || e->row_count > MAX_WEIGHTS / count)
@@ -429,7 +447,7 @@ static int bootstrap_open(struct bootstrap *b, gallery_evaluation *e) {
     b->sums = calloc(count, sizeof *b->sums);
     b->totals = calloc(count, sizeof *b->totals);
     b->medians = calloc(count, sizeof *b->medians);
-    if (b->weights && b->values && b->sums && b->totals && b->medians) return draw(b);
+    if (b->weights && b->values && b->sums && b->totals && b->medians) return draw(b, all);
     return gallery_fail_memory(e->ctx, (e->row_count + figures) * count * sizeof *b->values);
 }
 
@@ -447,17 +465,19 @@ int gallery_evaluation_finish(gallery_evaluation *e, gallery_figures *all) {
     for (size_t i = 0; i < e->row_count; i++) {
         const struct row *row = &e->rows[i];
         all->sources += row->frames > 0;
+        all->empty += !row->frames;
         all->frames += row->frames;
         all->no_truth += row->no_truth;
         all->errors += row->errors;
         all->no_frechet += row->frames > GALLERY_FRECHET_MAX;
     }
+    all->digest = e->digest;
     if (!all->frames)
         return gallery_fail(e->ctx, GALLERY_EEMPTY,
                             "no frame has both a prediction and `truth` to compare it with (%llu "
                             "without truth, %llu errors); vt-frames adds truth from GPS",
                             all->no_truth, all->errors);
-    int status = bootstrap_open(&b, e);
+    int status = bootstrap_open(&b, e, all);
     if (status == GALLERY_OK) status = compute(&b);
     if (status == GALLERY_OK) read_out(&b, all);
     bootstrap_close(&b);

@@ -40,6 +40,9 @@ typedef struct gallery_figures {
     unsigned long long sources, frames;  /* with truth and prediction: what the figures are of */
     unsigned long long no_truth, errors; /* frames left out: without truth; error records */
     unsigned long long no_frechet;       /* sources too long for it */
+    unsigned long long empty;            /* of all: sources without a frame that counts */
+    const char *repeated;                /* of all: one that comes more than once; NULL: none */
+    uint64_t digest; /* of all: the same where the same sources have frames at the same places */
     double value[GALLERY_FIGURES_MAX];
     double low[GALLERY_FIGURES_MAX], high[GALLERY_FIGURES_MAX]; /* 95 %; of all, with replicates */
 } gallery_figures;

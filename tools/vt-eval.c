@@ -189,18 +189,30 @@ static bool run_stream(struct eval *e, const char *path) {
     return good;
 }
 
+/* What the figures would not tell of a stream. */
+static void warn_left_out(const struct eval *e, const struct report_stream *s) {
+    const gallery_figures *f = &s->all;
+    if (f->empty)
+        cli_warn(&e->c, "%s: %llu of %llu sources have no frame that counts, and are in no figure",
+                 s->name, f->empty, f->sources + f->empty);
+    if (f->repeated)
+        cli_warn(&e->c, "%s: source '%.200s' comes more than once, and counts each time", s->name,
+                 f->repeated);
+}
+
 /* Figures of different frames do not compare. */
-static void warn_different(const struct eval *e) {
-    const gallery_figures *first = &e->streams[0].all;
-    for (size_t i = 1; i < e->count; i++) {
-        const gallery_figures *f = &e->streams[i].all;
-        if (f->frames != first->frames || f->sources != first->sources)
-            cli_warn(&e->c,
-                     "%s has %llu frames of %llu sources with truth, %s %llu of %llu: their "
-                     "figures are not of the same frames",
-                     e->streams[0].name, first->frames, first->sources, e->streams[i].name,
-                     f->frames, f->sources);
-    }
+static void warn_different(const struct eval *e, const struct report_stream *s) {
+    const gallery_figures *first = &e->streams[0].all, *f = &s->all;
+    if (f->frames != first->frames || f->sources != first->sources)
+        cli_warn(&e->c,
+                 "%s has %llu frames of %llu sources with truth, %s %llu of %llu: their "
+                 "figures are not of the same frames",
+                 e->streams[0].name, first->frames, first->sources, s->name, f->frames, f->sources);
+    else if (f->digest != first->digest)
+        cli_warn(&e->c,
+                 "%s and %s have other sources, or their frames another truth: their figures are "
+                 "not of the same frames",
+                 e->streams[0].name, s->name);
 }
 
 /* ---------------------------------------------------------------------- main */
@@ -229,7 +241,10 @@ static int run(struct eval *e) {
     cli_progress_start(&e->c, &e->progress, "frames");
     bool good = run_streams(e);
     cli_progress_end(&e->progress, e->frames);
-    if (good) warn_different(e);
+    for (size_t i = 0; good && i < e->count; i++) {
+        warn_left_out(e, &e->streams[i]);
+        warn_different(e, &e->streams[i]);
+    }
     good = good && print(e);
     for (size_t i = 0; i < e->count; i++) {
         errors |= e->streams[i].all.errors > 0;

@@ -84,7 +84,7 @@ static void write_cache(FILE *file, const struct cache *from) {
         int status = infer_cache_begin(w, s.name);
         for (uint64_t k = s.first; k < s.first + s.frames && status == INFER_OK; k++) {
             double place[2] = {9.5, 47.1};
-            memcpy(feature, features + 2 * (k % 4), 2 * sizeof *feature * !from);
+            if (!from) memcpy(feature, features + 2 * (k % 4), 2 * sizeof *feature);
             if (from && cache_feature(from, k, feature) != INFER_OK) continue;
             if (from) cache_truth(from, k, place);
             status = infer_cache_add(w, feature, place[0], place[1], NAN);
