@@ -102,7 +102,7 @@ WHOLE = -s --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell np
 
 demo: deps
 	@echo "building the tools in $(BUILD)"
-	@$(MAKE) $(WHOLE) all
+	@$(MAKE) $(WHOLE) all $(BUILD)/world/world-map
 	@BIN=$(BUILD)/bin sh data/demo.sh
 
 check: deps

@@ -163,7 +163,8 @@ TEST(the_real_telemetry_is_as_exiftool_reads_it) {
 
 TEST(a_video_without_telemetry_has_none) {
     infer_telemetry t;
-    CHECK(infer_telemetry_read(ctx, "data/demo/drive.mp4", &t) == INFER_OK && !t.n && !t.fixes);
+    CHECK(infer_telemetry_read(ctx, "tests/reference/doggerby/drive.mp4", &t) == INFER_OK && !t.n &&
+          !t.fixes);
     CHECK(infer_telemetry_read(ctx, "README.md", &t) == INFER_EFORMAT && !t.fixes);
     CHECK(infer_telemetry_read(ctx, "nothere", &t) == INFER_EIO);
 }

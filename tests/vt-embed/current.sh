@@ -4,7 +4,7 @@ for tool in vt-grid vt-embed vt-index; do ln -s "$bin/$tool" home/.local/bin; do
 export HOME=$PWD/home
 cd home/streets
 vt-model import --clip ../../ref/model-tiny/clip --dinov2 ../../ref/model-tiny/dinov2 --heads ../../ref/model-tiny/heads.safetensors -o model
-cp ../../data/demo/streets.* .
+cp ../../ref/doggerby/streets.* .
 page() { /usr/bin/python3 "$root/tests/vt-embed/current.py" "$root/man/vt-gallery.5" "$@"; }
 # As cron and systemd start programs: hardly any environment. (The sanitizers' options are ours.)
 bare() { (cd "$HOME" && env -i HOME="$HOME" LOGNAME=me SHELL=/bin/sh PATH=/usr/bin:/bin ASAN_OPTIONS="$ASAN_OPTIONS" LSAN_OPTIONS="$LSAN_OPTIONS" "$@" 2>&1); }

@@ -6,8 +6,8 @@ try --roads 20 .
 try --roads 20 data
 printf 'hello\n' >noise.txt; try --roads 20 noise.txt
 : >empty.geojson; try --roads 20 empty.geojson
-cp data/demo/streets.shp data/demo/streets.shx data/demo/streets.dbf .; try --roads 20 streets.shp
-cp data/demo/streets.prj .
+cp ref/doggerby/streets.shp ref/doggerby/streets.shx ref/doggerby/streets.dbf .; try --roads 20 streets.shp
+cp ref/doggerby/streets.prj .
 try --roads 20 -where "nope = 1" streets.shp
 try --roads 20 -l nope streets.shp
 try --roads 20 --keep nope streets.shp

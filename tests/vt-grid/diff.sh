@@ -1,6 +1,6 @@
 # --diff: the points that only one of two streams has, whatever their order; checked with comm.
-vt-grid --roads 5 --keep name data/demo/streets.shp >new
-vt-grid --roads 5 --keep name -where "name <> 'Agerstien'" data/demo/streets.shp | grep -v '"heading":1[0-9]*,' >old
+vt-grid --roads 5 --keep name ref/doggerby/streets.shp >new
+vt-grid --roads 5 --keep name -where "name <> 'Agerstien'" ref/doggerby/streets.shp | grep -v '"heading":1[0-9]*,' >old
 vt-grid --area 300 - <<<'{"type":"Feature","properties":{},"geometry":{"type":"Polygon","coordinates":[[[7,56.5],[7.01,56.5],[7,56.51],[7,56.5]]]}}' >>old
 ids() { jq -r .properties.id "$@" | sort -u; }
 vt-grid --diff old new >changes; echo "exit $?"

@@ -1,5 +1,5 @@
 # GeoPackage, FlatGeobuf and CSV hold the points of the stream; they appear whole or not at all.
-streets=data/demo/streets.shp
+streets=ref/doggerby/streets.shp
 vt-grid --roads 20 --keep name $streets >lines
 jq -c '.geometry.coordinates + (.properties | [.id, .heading, .name])' lines | sort >want
 for file in a.gpkg a.fgb a.csv; do

@@ -1,5 +1,5 @@
 # --min-distance: no two points are closer, and no other candidate fits in, in areas, along roads and of points.
-streets=data/demo/streets.shp
+streets=ref/doggerby/streets.shp
 echo '{"type":"Feature","geometry":{"type":"Polygon","coordinates":[[[9.5,47.1],[9.52,47.1],[9.52,47.115],[9.5,47.1]]]}}' >area.geojsonl
 at() { jq -r '.geometry.coordinates | "\(.[0]) \(.[1])"' "$1"; }
 # Every pair, by the ellipsoid's radii there: whether two in `kept` are closer than M, and whether one in `all` has none in

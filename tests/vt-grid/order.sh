@@ -1,5 +1,5 @@
 # The same points, in the order of their ids and the same bytes, whatever order sources and features come in.
-ogr2ogr -f GeoJSONSeq all.geojsonl data/demo/streets.shp 2>/dev/null
+ogr2ogr -f GeoJSONSeq all.geojsonl ref/doggerby/streets.shp 2>/dev/null
 head -n 9 all.geojsonl >a.geojsonl; tail -n +10 all.geojsonl >b.geojsonl
 vt-grid --roads 5 --keep name a.geojsonl b.geojsonl >ab
 vt-grid --roads 5 --keep name b.geojsonl a.geojsonl >ba

@@ -1,5 +1,5 @@
 # The same streets in every format give the same points with the same ids.
-streets=data/demo/streets.shp
+streets=ref/doggerby/streets.shp
 ids() { vt-grid --roads 20 "$@" | jq -r .properties.id | sort; }
 ids $streets >want
 mkdir folder

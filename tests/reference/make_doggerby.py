@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
-"""Writes what `make demo` runs on: a town's streets, a drive through a town, and a small untrained model.
+"""Writes what many tests run on: the streets of Doggerby, a drive through a town, and a small model that was never trained.
 
-    python3 data/make-demo.py data/demo
+    python3 tests/reference/make_doggerby.py tests/reference/doggerby
 
 Everything in it is invented here: no map, no footage and no trained weights of anybody went into it.
 Python's standard library alone, except that the `ffmpeg` command encodes the video. The same Python code
 gives the same bytes everywhere; the video's also depend on the version of ffmpeg and x264 (the committed
 file comes from Debian 12's ffmpeg 5.1.9).
 
-streets.{shp,shx,dbf,prj,cpg}   the streets, in UTM zone 32N
-drive.mp4                       12 s, 160 x 120, 10 frames a second
-model-src/clip, model-src/dinov2, model-src/heads.safetensors   what `vt-model import` takes
+streets.{shp,shx,dbf,prj,cpg}   41 streets within 1 km, in UTM zone 32N, so that reading them needs a projection: straight
+                                and curved ones, a closed one, one in two parts
+drive.mp4                       12 s, 160 x 120, 10 frames a second, H.264, colours by BT.709; no GPS
+model-src/clip, model-src/dinov2, model-src/heads.safetensors   what `vt-model import` takes: every part of a VidTAG model
+                                under the names of the published checkpoints, in small, of random numbers; the location
+                                encoder's answer for the middle of the town is taken off, so that its points differ
 """
 import json
 import math
@@ -345,7 +348,7 @@ def encode_location(tensors, lon, lat):
 
 def draw_heads():
     """An untrained location encoder hardly tells one end of a small town from the other. With what it says of
-    the town's centre taken off, its points differ, and the demo's answers do."""
+    the town's centre taken off, its points differ, and so do the answers."""
     tensors = draw(head_tensors(), 13)
     name = "location_encoder.LocEnc2.head.0.bias"
     shape, bias = tensors[name]

@@ -1,5 +1,5 @@
-# The demo's street network: points with canonical coordinates, an id, a heading; each once.
-vt-grid --roads 50 --keep name data/demo/streets.shp >points
+# A town's street network: points with canonical coordinates, an id, a heading; each once.
+vt-grid --roads 50 --keep name ref/doggerby/streets.shp >points
 head -n 2 points
 echo "$(wc -l <points) points, $(jq -r .properties.id points | sort -u | wc -l) ids"
 jq -e -s 'all(.type == "Feature" and .geometry.type == "Point" and .properties.kind == "road"
