@@ -214,6 +214,7 @@ struct learn_views {
     const float *pixels;
     size_t n, micro;
     double log_scale;
+    bool look; /* loss and hits are all that is wanted */
 };
 int learn_views_pass(struct learner *learner, const struct learn_views *batch, double *loss,
                      size_t *hits);

@@ -259,8 +259,8 @@ int learn_views_pass(struct learner *l, const struct learn_views *batch, double 
                                   .m = n,
                                   .dim = dim,
                                   .log_scale = batch->log_scale,
-                                  .gradient_a = side.gradient,
-                                  .gradient_b = side.gradient + n * dim};
+                                  .gradient_a = batch->look ? NULL : side.gradient,
+                                  .gradient_b = batch->look ? NULL : side.gradient + n * dim};
     INFER_TRY(contrast(l, &what, loss, hits));
-    return side_learn(&side);
+    return batch->look ? INFER_OK : side_learn(&side);
 }

@@ -78,7 +78,8 @@ typedef struct infer_train_options {
     double collapse;
     infer_length jitter_least, jitter_most, shift;
 
-    /* Sources held out, to measure the error and to stop where it no longer falls. */
+    /* Sources (phase 0: pairs) held out, to measure the error and to stop where it no longer falls.
+     */
     double heldout;           /* their share; 0: none */
     uint64_t every, patience; /* steps between two looks, 0: an epoch, at least 100; looks without
                                  improvement before it stops, 0: never */
@@ -105,9 +106,10 @@ typedef struct infer_train_state {
     double loss, rate, norm; /* of the last step; the norm before clipping */
     double scale;            /* exp(logit scale) */
     double hits;             /* the share of frames whose own place is the nearest; not phase II */
-    double heldout_m;        /* median error at the last look, metres; NaN: none yet */
+    double heldout_error;    /* at the last look: the median in metres; phase 0: the share of pairs
+                                that were not matched; NaN: no look yet */
     double initial_m;        /* phase II: without GeoRefiner */
-    double best_m;           /* the least so far */
+    double best_error;       /* the least so far */
     uint64_t best_step;
     bool looked;  /* the last step was followed by a look */
     bool stopped; /* it stopped early */

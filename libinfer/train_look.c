@@ -109,26 +109,31 @@ static int look_at(infer_trainer *t, size_t first, size_t videos) {
 
 static int keep_best(infer_trainer *t) {
     const struct learn_arena *a = learn_arena(t->learner);
-    if (!(t->s.heldout_m < t->s.best_m)) {
+    if (!(t->s.heldout_error < t->s.best_error)) {
         t->bad_looks++;
         return INFER_OK;
     }
     if (!t->best) t->best = malloc(a->count * sizeof *t->best);
     if (!t->best) return infer_fail_memory(t->ctx, a->count * sizeof *t->best);
     memcpy(t->best, a->value, a->count * sizeof *t->best);
-    t->s.best_m = t->s.heldout_m;
+    t->s.best_error = t->s.heldout_error;
     t->s.best_step = t->s.step;
     t->bad_looks = 0;
     return INFER_OK;
 }
 
-int trainer_look(infer_trainer *t) {
+static int look_for_places(infer_trainer *t) {
     const size_t n = t->look_sources, T = t->o.frames, batch = t->rows / T;
     if (t->o.phase == 1)
         INFER_TRY(trainer_embed_points(t, t->points, t->point_count, t->point_rows));
     for (size_t i = 0; i < n; i += batch) INFER_TRY(look_at(t, i, n - i < batch ? n - i : batch));
-    t->s.heldout_m = nearest_median(t->errors, n * T);
+    t->s.heldout_error = nearest_median(t->errors, n * T);
     if (t->o.phase == 2) t->s.initial_m = nearest_median(t->errors_before, n * T);
+    return INFER_OK;
+}
+
+int trainer_look(infer_trainer *t) {
+    INFER_TRY(t->o.phase ? look_for_places(t) : trainer_views_look(t));
     INFER_TRY(keep_best(t));
     t->s.stopped = t->o.patience && t->bad_looks >= t->o.patience;
     t->s.looked = true;

@@ -64,6 +64,8 @@ static void views(struct text *text, const infer_train_options *o) {
     line(text, "heads=%d\nff=%d\nprojection=%d\n", o->heads, o->ff, o->projection);
     line(text, "batch=%zu\nmicro-batch=%zu\n", o->batch, o->micro);
     line(text, "temperature=%.17g\n", o->temperature);
+    if (!(o->heldout > 0)) return;
+    line(text, "validate=%.17g\nvalidate-every=%" PRIu64 "\n", o->heldout, o->every);
 }
 
 void train_settings_fixed(const infer_trainer *t, char *out, size_t size) {
@@ -109,5 +111,8 @@ bool train_settings_compare(const char **here, const char **there, char *name, s
         *there += b + ((*there)[b] == '\n');
         if (!same) return false;
     }
-    return true;
+    if (!**there) return true;
+    snprintf(name, size, "%.*s", (int)strcspn(*there, "=\n"), *there);
+    *there += strlen(*there);
+    return false;
 }

@@ -26,17 +26,18 @@
 static void print_numbers(const infer_trainer *t, char out[NUMBERS]) {
     const infer_train_state *s = &t->s;
     snprintf(out, NUMBERS, "%" PRIu64 " %" PRIu64 " %" PRIu64 " %d %a %a %a %a %a %a %a", s->step,
-             s->best_step, t->bad_looks, s->stopped, s->best_m, s->heldout_m, s->initial_m, s->loss,
-             s->hits, s->rate, s->norm);
+             s->best_step, t->bad_looks, s->stopped, s->best_error, s->heldout_error, s->initial_m,
+             s->loss, s->hits, s->rate, s->norm);
 }
 
 static bool scan_numbers(infer_train_state *s, uint64_t *bad_looks, const char *text) {
     int stopped;
     int n = sscanf(text, "%" SCNu64 " %" SCNu64 " %" SCNu64 " %d %la %la %la %la %la %la %la",
-                   &s->step, &s->best_step, bad_looks, &stopped, &s->best_m, &s->heldout_m,
+                   &s->step, &s->best_step, bad_looks, &stopped, &s->best_error, &s->heldout_error,
                    &s->initial_m, &s->loss, &s->hits, &s->rate, &s->norm);
     s->stopped = stopped == 1;
-    return n == 11 && s->best_step <= s->step && (stopped == 0 || stopped == 1) && s->best_m >= 0;
+    return n == 11 && s->best_step <= s->step && (stopped == 0 || stopped == 1) &&
+           s->best_error >= 0;
 }
 
 /* -------------------------------------------------------------------- locking */

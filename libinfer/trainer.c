@@ -53,9 +53,9 @@ static void plan_course(infer_trainer *t) {
                                .heldout = t->data.heldout,
                                .shorter = o->phase ? dataset_shorter(&t->data, o->frames) : 0,
                                .frames = t->data.frames,
-                               .heldout_m = NAN,
+                               .heldout_error = NAN,
                                .initial_m = NAN,
-                               .best_m = INFINITY};
+                               .best_error = INFINITY};
 }
 
 static int make_rows(infer_trainer *t) {

@@ -57,6 +57,7 @@ int trainer_views_configure(infer_trainer *t);
 int trainer_views_open(infer_trainer *t);
 void trainer_views_close(infer_trainer *t);
 int trainer_views_learn(infer_trainer *t); /* one step's loss and gradients */
+int trainer_views_look(infer_trainer *t);  /* the share of held-out pairs that are not matched */
 uint64_t trainer_views_digest(const infer_trainer *t);
 
 /* train_setup.c: sizes, weights to begin with. */

@@ -85,10 +85,10 @@ struct number {
     X("noise-collapse", "P", "all frames at one place, so often (default: 0.1)", DOUBLE, collapse, \
       0, 1, SECOND)                                                                                \
     X("validate", "SHARE", "hold out this share of the sources", DOUBLE, heldout, 1e-9, 0.99,      \
-      HEADS)                                                                                       \
+      EVERY)                                                                                       \
     X("validate-every", "N", "steps between looks at them (default: an epoch)", UINT64, every, 1,  \
-      1e12, HEADS)                                                                                 \
-    X("patience", "N", "stop after N looks without improvement", UINT64, patience, 1, 1e9, HEADS)  \
+      1e12, EVERY)                                                                                 \
+    X("patience", "N", "stop after N looks without improvement", UINT64, patience, 1, 1e9, EVERY)  \
     X("points", "N", "places to look in, without -g (default: 4096)", SIZE, point_count, 1,        \
       1 << 24, HEADS)
 
@@ -311,7 +311,8 @@ static void check_output(const struct train *t, bool phase) {
     if (!*c->output || !strcmp(c->output, "-")) cli_usage(c, "-o: the name of a folder is missing");
     if (!phase) cli_usage(c, "give --phase 0, 1 or 2");
     if (!t->o.steps == !t->o.epochs) cli_usage(c, "give --steps or --epochs");
-    bool looks = t->o.heldout > 0 || t->o.negatives || t->o.noise == INFER_NOISE_OWN;
+    bool looks =
+        (t->o.phase && t->o.heldout > 0) || t->o.negatives || t->o.noise == INFER_NOISE_OWN;
     if (!t->o.phase && !c->argc) cli_usage(c, "no pictures: give files with pairs of views");
     if (c->gallery_count && !looks && !getenv("VT_GALLERY"))
         cli_usage(c, "-g has no effect without --validate, --negatives or --noise own");

@@ -61,6 +61,18 @@ static size_t member(char *out, size_t at, size_t size, const char *name, double
     return n > 0 ? at + (size_t)n : at;
 }
 
+static void describe_look(struct report *r, size_t n, const infer_train_state *s, int phase) {
+    const size_t size = sizeof r->json;
+    if (phase) {
+        n = member(r->json, n, size, "heldout_m", s->heldout_error);
+        n = member(r->json, n, size, "initial_m", s->initial_m);
+        member(r->json, n, size, "best_m", s->best_error);
+    } else {
+        n = member(r->json, n, size, "heldout_hits", 1 - s->heldout_error);
+        member(r->json, n, size, "best_hits", 1 - s->best_error);
+    }
+}
+
 static void describe(struct report *r, const infer_train_state *s, int phase) {
     size_t n = 0;
     const size_t size = sizeof r->json;
@@ -71,12 +83,12 @@ static void describe(struct report *r, const infer_train_state *s, int phase) {
     n = member(r->json, n, size, "norm", s->norm);
     n = member(r->json, n, size, "scale", s->scale);
     if (phase < 2) n = member(r->json, n, size, "hits", s->hits);
-    if (s->looked) n = member(r->json, n, size, "heldout_m", s->heldout_m);
-    if (s->looked) n = member(r->json, n, size, "initial_m", s->initial_m);
-    if (s->looked) n = member(r->json, n, size, "best_m", s->best_m);
+    if (s->looked) describe_look(r, n, s, phase);
     int at = snprintf(r->note, sizeof r->note, "loss %.4g, rate %.3g", s->loss, s->rate);
-    if (isfinite(s->heldout_m) && at > 0)
-        snprintf(r->note + at, sizeof r->note - (size_t)at, ", held out %.4g m", s->heldout_m);
+    if (!isfinite(s->heldout_error) || at <= 0) return;
+    snprintf(r->note + at, sizeof r->note - (size_t)at,
+             phase ? ", held out %.4g m" : ", held out %.1f %%",
+             phase ? s->heldout_error : 100 * (1 - s->heldout_error));
 }
 
 static bool report_step(struct train *t, struct report *r) {

@@ -14,6 +14,8 @@
 #include <sys/resource.h>
 #include <signal.h>
 
+#include <xxhash.h>
+
 #define TINY FIXTURES "/model-tiny"
 #define DIM 128 /* of the tiny model's features */
 #define SOURCES 60
@@ -159,7 +161,7 @@ TEST(it_learns_places) {
     REQUIRE(run(t) == INFER_OK);
     infer_trainer_state(t, &s);
     CHECK(s.step == 200 && s.loss < begin - 1.2 && s.hits > 0.2);
-    CHECK(s.best_m < 150 && s.best_m <= s.heldout_m && s.best_step % 50 == 0);
+    CHECK(s.best_error < 150 && s.best_error <= s.heldout_error && s.best_step % 50 == 0);
     REQUIRE(infer_trainer_write(t, first, false, true) == INFER_OK);
     infer_trainer_close(t);
     CHECK(infer_model_verify(ctx, first) == INFER_OK);
@@ -212,7 +214,7 @@ TEST(a_refiner_is_trained_on_it) {
         REQUIRE(run(t) == INFER_OK);
         infer_trainer_state(t, &s);
         CHECK(s.loss < 0.8 * begin);
-        CHECK(isfinite(s.initial_m) && isfinite(s.heldout_m));
+        CHECK(isfinite(s.initial_m) && isfinite(s.heldout_error));
         REQUIRE(infer_trainer_write(t, out, false, true) == INFER_OK);
         infer_trainer_close(t);
         CHECK(infer_model_verify(ctx, out) == INFER_OK);
@@ -268,6 +270,144 @@ TEST(frame_wise_heads_are_models_too) {
     infer_model_close(m);
 }
 
+/* ----------------------------------------------------------- phase 0's held-out pairs */
+
+#define PAIRS 40
+#define SIDE 16
+#define VIEW (SIDE * SIDE * 3)
+static uint8_t views[PAIRS][2][VIEW];
+
+/* A place is a few stripes of colour; its second view is darker and noisy. */
+static bool make_pairs(const char *path) {
+    static const char text[] = "{\"pictures\":{\"dtype\":\"U8\",\"shape\":[40,2,16,16,3],"
+                               "\"data_offsets\":[0,61440]}}";
+    const uint64_t length = sizeof text - 1;
+    struct random_stream r;
+    random_start(&r, 8, RANDOM_NOISE, 0);
+    for (int i = 0; i < PAIRS; i++)
+        for (int k = 0; k < VIEW; k++) {
+            uint64_t stripe = random_mix((uint64_t)i, (uint64_t)(k / 3 % SIDE / 4 * 3 + k % 3));
+            views[i][0][k] = (uint8_t)(40 + stripe % 160);
+            views[i][1][k] = (uint8_t)(0.4 * views[i][0][k] + random_range(&r, 0, 150));
+        }
+    FILE *f = fopen(path, "w");
+    bool ok = f && fwrite(&length, sizeof length, 1, f) && fwrite(text, length, 1, f) &&
+              fwrite(views, sizeof views, 1, f);
+    return (f && !fclose(f)) && ok;
+}
+
+static infer_train_options small_views(void) {
+    static char path[128];
+    static const char *paths[] = {path};
+    infer_train_options o;
+    snprintf(path, sizeof path, "%s/pairs", scratch);
+    infer_train_defaults(0, &o);
+    o.caches = paths;
+    o.cache_count = 1;
+    o.picture = SIDE;
+    o.patch = 4;
+    o.width = 16;
+    o.depth = 1;
+    o.heads = 2;
+    o.projection = 8;
+    o.batch = 6;
+    o.steps = 30;
+    o.rate = 3e-3;
+    o.heldout = 0.5;
+    o.every = 6;
+    return o;
+}
+
+/* The pairs that are held out, in the order of their hashes. */
+static size_t held_out(double share, size_t *pairs) {
+    uint64_t hash[PAIRS];
+    size_t n = 0;
+    for (size_t i = 0; i < PAIRS; i++) {
+        hash[i] = XXH3_64bits(views[i], sizeof views[i]);
+        if ((double)(hash[i] >> 11) * 0x1p-53 >= share) continue;
+        size_t k = n++;
+        for (; k > 0 && hash[pairs[k - 1]] > hash[i]; k--) pairs[k] = pairs[k - 1];
+        pairs[k] = i;
+    }
+    return n;
+}
+
+/* dim numbers of the features, from `at` on: is a's own b the nearest of n? */
+static size_t count_hits(const float *features, size_t row, size_t at, size_t dim, size_t n) {
+    size_t hits = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t best = 0;
+        double most = -INFINITY;
+        for (size_t k = 0; k < n; k++) {
+            const float *a = features + 2 * i * row + at, *b = features + (2 * k + 1) * row + at;
+            double dot = 0, norm = 0;
+            for (size_t j = 0; j < dim; j++) {
+                dot += (double)a[j] * (double)b[j];
+                norm += (double)b[j] * (double)b[j];
+            }
+            if (dot / sqrt(norm) > most) {
+                most = dot / sqrt(norm);
+                best = k;
+            }
+        }
+        hits += best == i;
+    }
+    return hits;
+}
+
+/* What a look said of the best weights is what the written model does. */
+TEST(held_out_pairs_are_matched_as_the_model_matches_them) {
+    infer_train_options o = small_views();
+    infer_train_state s;
+    infer_model *m;
+    size_t pairs[PAIRS], hits = 0, seen = 0;
+    static float features[12 * 24];
+    REQUIRE(make_pairs(o.caches[0]));
+    const size_t n = held_out(o.heldout, pairs);
+    REQUIRE(train(ctx, &o, out, &s) == INFER_OK);
+    CHECK(s.heldout == n && s.sources == PAIRS - n && n > 12 && n < 24);
+    CHECK(s.step == 30 && s.best_step % 6 == 0 && s.best_error <= s.heldout_error);
+    REQUIRE(infer_model_load(ctx, out, INFER_PART_BACKBONES, &m) == INFER_OK);
+    REQUIRE(infer_model_describe(m)->feature_dim == 24);
+    for (size_t group = 0; group < n / 6; group++) {
+        infer_picture pictures[12];
+        for (size_t i = 0; i < 12; i++)
+            pictures[i] = (infer_picture){SIDE, SIDE, views[pairs[group * 6 + i / 2]][i % 2]};
+        REQUIRE(infer_pictures_encode(m, pictures, 12, features) == INFER_OK);
+        hits += count_hits(features, 24, 0, 8, 6) + count_hits(features, 24, 8, 16, 6);
+        seen += 12;
+    }
+    CHECK_NEAR(1 - s.best_error, (double)hits / (double)seen, 1e-12);
+    CHECK(s.best_error < 0.6); /* by chance 5 of 6 are missed */
+    infer_model_close(m);
+    o.heldout = 1e-9;
+    CHECK(train(ctx, &o, NULL, NULL) == INFER_EVALUE);
+    CHECK(strstr(infer_message(ctx), "of 40 pairs, 40 are to train on and 0 are held out"));
+}
+
+/* Looks draw no numbers and leave no gradients: a look at each step changes nothing. A stop between
+ * looks neither. */
+TEST(looks_at_pairs_change_nothing) {
+    infer_train_options o = small_views();
+    infer_trainer *t;
+    infer_train_state often, seldom;
+    char *changed;
+    o.steps = 10;
+    o.every = 1;
+    REQUIRE(make_pairs(o.caches[0]) && train(ctx, &o, NULL, &often) == INFER_OK);
+    o.every = 10;
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    for (int i = 0; i < 7; i++) REQUIRE(infer_trainer_step(t) == INFER_OK);
+    REQUIRE(infer_trainer_save(t, state) == INFER_OK);
+    infer_trainer_close(t);
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    REQUIRE(infer_trainer_resume(t, state, &changed) == INFER_OK && !changed);
+    REQUIRE(run(t) == INFER_OK);
+    infer_trainer_state(t, &seldom);
+    infer_trainer_close(t);
+    CHECK(often.loss == seldom.loss && often.heldout_error == seldom.heldout_error);
+}
+
 /* ------------------------------------------------------------ the same weights */
 
 /* Interrupted after each kind of step, saved, and gone on with in another trainer. */
@@ -303,7 +443,7 @@ TEST(resuming_gives_the_same_bits) {
         REQUIRE(infer_trainer_write(t, parts, false, true) == INFER_OK);
         infer_trainer_close(t);
         CHECK(same_heads(whole, parts));
-        CHECK(a.loss == b.loss && a.best_m == b.best_m && a.best_step == b.best_step);
+        CHECK(a.loss == b.loss && a.best_error == b.best_error && a.best_step == b.best_step);
     }
 }
 
@@ -436,10 +576,10 @@ TEST(a_state_from_before_the_first_look_forgets_it) {
     REQUIRE(infer_trainer_step(t) == INFER_OK && infer_trainer_save(t, state) == INFER_OK);
     REQUIRE(infer_trainer_step(t) == INFER_OK);
     infer_trainer_state(t, &s);
-    CHECK(s.looked && isfinite(s.best_m) && t->best);
+    CHECK(s.looked && isfinite(s.best_error) && t->best);
     REQUIRE(infer_trainer_resume(t, state, &changed) == INFER_OK);
     infer_trainer_state(t, &s);
-    CHECK(s.step == 1 && isinf(s.best_m) && !t->best && !s.looked);
+    CHECK(s.step == 1 && isinf(s.best_error) && !t->best && !s.looked);
     snprintf(command, sizeof command, "sed -i 's/1 0 0 0 inf /1 0 0 0 nan /' '%s'", state);
     REQUIRE(system(command) == 0);
     CHECK(infer_trainer_resume(t, state, &changed) == INFER_EFORMAT);
@@ -571,6 +711,8 @@ int main(void) {
     RUN(a_refiner_is_trained_on_it);
     RUN(what_is_frozen_stays);
     RUN(frame_wise_heads_are_models_too);
+    RUN(held_out_pairs_are_matched_as_the_model_matches_them);
+    RUN(looks_at_pairs_change_nothing);
     RUN(resuming_gives_the_same_bits);
     RUN(threads_do_not_matter);
     RUN(a_rate_beyond_reason_keeps_the_last_good_state);

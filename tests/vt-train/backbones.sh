@@ -14,6 +14,17 @@ vt-model show --json model | jq -c '[.feature_dim, .embedding_dim]'
 vt-train "${options[@]:0:2}" --steps 20 "${options[@]:4}" --state s -o early
 vt-train "${options[@]}" --state s -o late
 cmp late/clip.safetensors backbones/clip.safetensors && cmp late/dinov2.safetensors backbones/dinov2.safetensors
+# Pairs held out: looked at every ten steps, in the log; the best weights are those written.
+held=(--validate 0.4 --validate-every 10 --patience 3)
+vt-train "${options[@]}" "${held[@]}" --log looks -o held
+jq -sc '[.[] | select(.heldout_hits)] | [all(.step % 10 == 0), .[-1].heldout_hits <= .[-1].best_hits, .[-1].best_hits > 0.5]' looks
+vt-train "${options[@]:0:2}" --steps 20 "${options[@]:4}" "${held[@]}" --state h -o early-held
+vt-train "${options[@]}" --state h -o other; echo "status $?"
+vt-train "${options[@]}" "${held[@]}" --state h -o late-held
+cmp late-held/clip.safetensors held/clip.safetensors && cmp late-held/dinov2.safetensors held/dinov2.safetensors
+vt-train "${options[@]}" --validate 1e-9 -o other; echo "status $?"
+vt-train "${options[@]}" --patience 2 -o other; echo "status $?"
+vt-train "${options[@]}" "${held[@]}" -g town -o other; echo "status $?"
 for wrong in ref/golden.safetensors nothere; do vt-train --phase 0 --steps 1 -o m $wrong; echo "status $?"; done
 vt-train --phase 0 --steps 1 --picture 30 -o m pairs; echo "status $?"
 vt-train --phase 0 --steps 1 --dim 30 -o m pairs; echo "status $?"
