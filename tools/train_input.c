@@ -8,9 +8,11 @@
 #include "libinfer/model.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct reading {
     struct train *t;
@@ -147,10 +149,20 @@ static bool keep(struct train *t, const char *const *paths, size_t n) {
     return false;
 }
 
+/* Where TMPDIR says, as a data set's features may need more room than /tmp has. */
 static bool hold(struct train *t, const char *const *paths, size_t n) {
-    t->made = tmpfile();
+    const char *folder = getenv("TMPDIR");
+    char *name = NULL;
+    if (!folder || !*folder) folder = "/tmp";
+    if (asprintf(&name, "%s/vt-train-XXXXXX", folder) < 0) return out_of_memory(t);
+    int fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0) unlink(name);
+    t->made = fd < 0 ? NULL : fdopen(fd, "w+");
+    free(name);
     if (!t->made) {
-        cli_error(&t->c, "no room for the features: %s", strerror(errno));
+        cli_error(&t->c, "%s: no file for the features (TMPDIR may name another folder): %s",
+                  folder, strerror(errno));
+        if (fd >= 0) close(fd);
         return false;
     }
     snprintf(t->made_path, sizeof t->made_path, "/proc/self/fd/%d", fileno(t->made));

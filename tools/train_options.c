@@ -313,9 +313,16 @@ static void check_output(const struct train *t, bool phase) {
     if (!t->o.steps == !t->o.epochs) cli_usage(c, "give --steps or --epochs");
     bool looks =
         (t->o.phase && t->o.heldout > 0) || t->o.negatives || t->o.noise == INFER_NOISE_OWN;
+    if (!t->o.phase && c->model && !getenv("VT_MODEL")) cli_usage(c, "-m has no effect in phase 0");
     if (!t->o.phase && !c->argc) cli_usage(c, "no pictures: give files with pairs of views");
     if (c->gallery_count && !looks && !getenv("VT_GALLERY"))
         cli_usage(c, "-g has no effect without --validate, --negatives or --noise own");
+}
+
+static void check_operands(const cli *c) {
+    for (int i = 0; i < c->argc; i++)
+        for (int k = 0; k < i; k++)
+            if (!strcmp(c->argv[i], c->argv[k])) cli_usage(c, "%s: given twice", c->argv[i]);
 }
 
 /* What was not given is as published for the phase. */
@@ -350,6 +357,7 @@ void train_parse(struct train *t) {
     finish_defaults(t, given);
     check_options(t, given);
     check_output(t, given[0]);
+    check_operands(&t->c);
     if (t->cache || t->o.phase) {
         cli_need_model(&t->c);
         t->o.model = t->c.model;

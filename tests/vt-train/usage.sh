@@ -14,6 +14,9 @@ for options in "" "-o m" "-o m --phase 3 --steps 1" "-o m --phase 1" "-o m --pha
     status vt-train $options drives
 done 2>&1 | grep -v "^Try 'vt-train --help'"
 VT_MODEL='' vt-train --cache c drives; echo "status $?"
+(unset VT_MODEL && status vt-train -m base --phase 0 --steps 1 -o m drives) 2>&1 | head -n 1
+status vt-train --phase 1 --steps 1 -o m drives drives 2>&1 | head -n 1
+TMPDIR=/nowhere status vt-train --phase 1 --steps 1 -o m drives
 mkdir there
 status vt-train --phase 1 --steps 1 -o there drives
 status vt-train --phase 1 --steps 1 -o base drives
