@@ -20,6 +20,7 @@ struct nmea {
     int year, month, day; /* year 0: not known yet */
     double last_s;        /* of the day, of the last sentence with a time; NaN */
     bool rmc;             /* RMC tells positions, so GGA only says which are bad */
+    unsigned long long undated;
 };
 
 /* The sentence between $ and *, if its checksum is right: the exclusive or of its characters. */
@@ -108,6 +109,7 @@ static int add_fix(struct nmea *n, double second_of_day, char **place, bool good
 /* time, A or V, latitude, N, longitude, E, speed, course, date */
 static int take_rmc(struct nmea *n, char **f, int count) {
     double second;
+    if (count > 2 && !*f[1] && *f[2] == 'V') return GALLERY_OK; /* before it has the time */
     if (count < 10 || !read_time(f[1], &second) || !read_date(n, f[9])) {
         gallery_track_leave_out(n->track);
         return GALLERY_OK;
@@ -121,13 +123,14 @@ static int take_rmc(struct nmea *n, char **f, int count) {
  * an RMC or ZDA has told, or of the next where the clock has passed midnight since. */
 static int take_gga(struct nmea *n, char **f, int count) {
     double second;
+    if (count > 6 && !*f[1] && *f[6] == '0') return GALLERY_OK; /* before it has the time */
     if (count < 9 || !read_time(f[1], &second)) {
         gallery_track_leave_out(n->track);
         return GALLERY_OK;
     }
     bool good = *f[6] && *f[6] != '0' && !(*f[8] && strtod(f[8], NULL) > MAX_DOP);
     if (!n->year) {
-        gallery_track_leave_out(n->track);
+        n->undated++;
         return GALLERY_OK;
     }
     if (n->rmc && good) return GALLERY_OK;
@@ -188,6 +191,9 @@ int gallery_track_read_nmea(gallery_context *ctx, const char *path, gallery_trac
         whole = strchr(line, '\n') != NULL;
         if (begins) status = take_line(&n, line);
     }
+    /* In a receiver's round the first comes before RMC: no more than a file without a date is
+     * damaged. */
+    for (; !n.year && n.undated; n.undated--) gallery_track_leave_out(track);
     if (status == GALLERY_OK && ferror(file)) status = gallery_fail_errno(ctx, path);
     fclose(file);
     return status;

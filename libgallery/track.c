@@ -124,12 +124,32 @@ static void keep_good(gallery_track *t) {
     t->n = kept;
 }
 
+static size_t next_jump(const gallery_track *t, size_t i) {
+    while (i < t->n && t->why[i] != GALLERY_TRACK_JUMP) i++;
+    return i;
+}
+
+/* A receiver that jumps away may stay there for some fixes before it jumps back: where it does so
+ * for fewer fixes than it was here before and is here afterwards, all of those stray. */
+static void mark_strays(gallery_track *t) {
+    size_t before = 0, away = next_jump(t, 1);
+    while (away < t->n) {
+        size_t back = next_jump(t, away + 1), end = next_jump(t, back + 1), n = back - away;
+        if (back < t->n && n < away - before && n < end - back &&
+            !is_jump(&t->fixes[away - 1], &t->fixes[back]))
+            memset(t->why + away + 1, GALLERY_TRACK_JUMP, n - 1);
+        before = away;
+        away = back;
+    }
+}
+
 int gallery_track_finish(gallery_track *t) {
     size_t n = t->n;
     if (n) qsort(t->fixes, n, sizeof *t->fixes, compare_fixes);
     t->why = malloc(n ? n : 1);
     if (!t->why) return gallery_fail_memory(t->ctx, n);
     keep_good(t);
+    mark_strays(t);
     if (t->n) return GALLERY_OK;
     if (n)
         return gallery_fail(t->ctx, GALLERY_EEMPTY,

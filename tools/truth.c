@@ -17,12 +17,23 @@ static bool gallery_ok(const struct truth *t, int status) {
     return status == GALLERY_OK;
 }
 
+static void warn_left_out(const struct truth *t, const gallery_track *track) {
+    unsigned long long n = gallery_track_left_out(track);
+    if (n)
+        cli_warn(t->c,
+                 "%s: %llu of its lines or points are damaged or have no time, and are left out",
+                 gallery_track_name(track), n);
+}
+
 bool truth_open(struct truth *t, const cli *c) {
     t->c = c;
     infer_options threads = {.threads = 1};
     if (infer_open(&threads, &t->infer) != INFER_OK) return gallery_ok(t, GALLERY_ENOMEM);
     if (gallery_context_open(1, &t->context) != GALLERY_OK) return gallery_ok(t, GALLERY_ENOMEM);
-    return !t->gps || gallery_ok(t, gallery_track_read(t->context, t->gps, &t->given));
+    if (!t->gps) return true;
+    if (!gallery_ok(t, gallery_track_read(t->context, t->gps, &t->given))) return false;
+    warn_left_out(t, t->given);
+    return true;
 }
 
 static void drop_track(struct truth *t) {
@@ -55,6 +66,7 @@ static char *find_beside(const char *path) {
 
 static bool read_beside(struct truth *t, const char *path) {
     int status = gallery_track_read(t->context, path, &t->track);
+    if (status == GALLERY_OK) warn_left_out(t, t->track);
     if (status == GALLERY_OK) return true;
     cli_error(t->c, "%s (found beside %s; --no-gps leaves it aside)", gallery_message(t->context),
               t->name);
@@ -109,20 +121,29 @@ static bool find_track(struct truth *t, const infer_source *source, const char *
 
 /* ----------------------------------------------------------------------- clocks */
 
+/* A time on the track's clock. */
+static const char *tell_time(const struct truth *t, double time_s, char text[GALLERY_CLOCK_TEXT]) {
+    if (gallery_track_clock_of(t->track) == GALLERY_CLOCK_UTC)
+        return gallery_clock_format(time_s, text);
+    snprintf(text, GALLERY_CLOCK_TEXT, "%.3f s", time_s);
+    return text;
+}
+
 /* By how much a video misses the track altogether, and what would bring it there. */
 static bool check_overlap(const struct truth *t, double length_s) {
     double first_s, last_s, end_s = t->begin_s + (isnan(length_s) ? INFINITY : length_s);
     char begin[GALLERY_CLOCK_TEXT], first[GALLERY_CLOCK_TEXT], last[GALLERY_CLOCK_TEXT];
+    bool utc = gallery_track_clock_of(t->track) == GALLERY_CLOCK_UTC;
     gallery_track_span(t->track, &first_s, &last_s);
     if (end_s >= first_s && t->begin_s <= last_s) return true;
     bool before = end_s < first_s;
     double by = before ? first_s - end_s : t->begin_s - last_s;
     cli_error(t->c,
               "%s: begins at %s, but %s tells positions from %s to %s only: it %s %.1f s too %s; "
-              "--gps-offset or --start-time sets the clock right",
-              t->name, gallery_clock_format(t->begin_s, begin), gallery_track_name(t->track),
-              gallery_clock_format(first_s, first), gallery_clock_format(last_s, last),
-              before ? "ends" : "begins", by, before ? "early" : "late");
+              "--gps-offset%s sets the clock right",
+              t->name, tell_time(t, t->begin_s, begin), gallery_track_name(t->track),
+              tell_time(t, first_s, first), tell_time(t, last_s, last), before ? "ends" : "begins",
+              by, before ? "early" : "late", utc ? " or --start-time" : "");
     return false;
 }
 
@@ -138,12 +159,20 @@ static bool check_video_clock(const struct truth *t, bool pictures) {
     return !pictures && isnan(t->start_s);
 }
 
+/* Each picture has its own time. */
+static bool check_pictures(const struct truth *t) {
+    if (isnan(t->start_s)) return true;
+    cli_error(t->c, "%s: pictures have times of their own: --start-time has no effect", t->name);
+    return false;
+}
+
 static bool set_clock(struct truth *t, const infer_source *source) {
     bool pictures = infer_source_is_pictures(source);
     t->begin_s = t->offset_s;
     if (gallery_track_clock_of(t->track) == GALLERY_CLOCK_VIDEO)
-        return check_video_clock(t, pictures);
-    if (pictures) return true; /* each picture has its own time */
+        return check_video_clock(t, pictures) &&
+               (t->dataset || check_overlap(t, infer_source_length_s(source)));
+    if (pictures) return check_pictures(t);
     const char *created = infer_source_created(source);
     double start_s = t->start_s;
     if (isnan(start_s) && (!created || !gallery_clock_parse(created, &start_s))) {
@@ -187,10 +216,14 @@ static int ask_track(struct truth *t, const infer_frame *frame) {
     return (int)gallery_track_at(t->track, time_s + t->begin_s, t->gap_s, t->position);
 }
 
-/* EXIF's 0, 0 is what cameras write that had no fix. */
+/* 0, 0 is what cameras and receivers write that had no fix. */
+static bool is_nowhere(double lon_deg, double lat_deg) {
+    return lon_deg == 0 && lat_deg == 0;
+}
+
 static int ask_exif(struct truth *t, const infer_frame *frame) {
     if (!frame->located) return TRUTH_UNKNOWN;
-    if (frame->lon_deg == 0 && frame->lat_deg == 0) return GALLERY_TRACK_NO_FIX;
+    if (is_nowhere(frame->lon_deg, frame->lat_deg)) return GALLERY_TRACK_NO_FIX;
     t->position[0] = frame->lon_deg;
     t->position[1] = frame->lat_deg;
     return gallery_canonical(t->position, t->position + 1) ? GALLERY_TRACK_FOUND : TRUTH_UNKNOWN;
@@ -200,7 +233,8 @@ static int locate(struct truth *t, const infer_frame *frame) {
     if (t->none) return TRUTH_UNKNOWN;
     if (t->places) {
         memcpy(t->position, t->places + 2 * frame->place, sizeof t->position);
-        return GALLERY_TRACK_FOUND;
+        return is_nowhere(t->position[0], t->position[1]) ? GALLERY_TRACK_NO_FIX
+                                                          : GALLERY_TRACK_FOUND;
     }
     return t->track ? ask_track(t, frame) : ask_exif(t, frame);
 }
@@ -243,7 +277,8 @@ void truth_end(struct truth *t) {
     size_t n = 0;
     unsigned long long missing = t->frames - t->counts[GALLERY_TRACK_FOUND];
     /* Photos and videos that never had GPS lack nothing. */
-    bool asked = t->track || t->every_m > 0 || t->still_m > 0 || t->counts[GALLERY_TRACK_FOUND];
+    bool asked =
+        t->track || t->places || t->every_m > 0 || t->still_m > 0 || t->counts[GALLERY_TRACK_FOUND];
     if (t->none || !missing || !asked) return;
     for (int i = 1; i < TRUTH_REASONS; i++)
         if (t->counts[i])

@@ -118,6 +118,35 @@ TEST(what_lies_between_is_told) {
     gallery_track_close(t);
 }
 
+/* 1.1 km away for two fixes of seven; wandering is no jump; whoever stays away has moved. */
+TEST(who_jumps_away_and_back_has_strayed) {
+    double p[2];
+    gallery_track *t = TRACK({0, 10, 50, 1}, {1, 10, 50, 1}, {2, 10, 50, 1}, {3, 10, 50.01, 1},
+                             {4, 10, 50.01, 1}, {5, 10, 50, 1}, {6, 10, 50, 1}, {7, 10, 50, 1});
+    REQUIRE(t);
+    for (double time = 2.25; time < 5; time += 0.25)
+        CHECK(gallery_track_at(t, time, 10, p) == GALLERY_TRACK_JUMP);
+    CHECK(gallery_track_at(t, 2, 10, p) == GALLERY_TRACK_FOUND);
+    CHECK(gallery_track_at(t, 5, 10, p) == GALLERY_TRACK_FOUND);
+    gallery_track_close(t);
+    t = TRACK({0, 10, 50, 1}, {1, 10, 50, 1}, {2, 10, 50.01, 1}, {3, 10, 50.01, 1},
+              {4, 10, 50.01, 1}, {5, 10, 50, 1}, {6, 10, 50, 1});
+    REQUIRE(t);
+    CHECK(gallery_track_at(t, 2.5, 10, p) == GALLERY_TRACK_FOUND && p[1] == 50.01);
+    CHECK(gallery_track_at(t, 5.5, 10, p) == GALLERY_TRACK_FOUND && p[1] == 50);
+    gallery_track_close(t);
+    t = TRACK({0, 10, 50, 1}, {1, 10, 50, 1}, {2, 10, 50, 1}, {3, 10, 50.01, 1}, {4, 10, 50.01, 1},
+              {5, 10, 50.02, 1}, {6, 10, 50.02, 1}, {7, 10, 50.02, 1});
+    REQUIRE(t);
+    CHECK(gallery_track_at(t, 3.5, 10, p) == GALLERY_TRACK_FOUND && p[1] == 50.01);
+    gallery_track_close(t);
+    t = TRACK({0, 10, 50, 1},
+              {0.05, 10.0002, 50, 1}); /* 14 m: 290 m/s, but within what it wanders */
+    REQUIRE(t);
+    CHECK(gallery_track_at(t, 0.025, 10, p) == GALLERY_TRACK_FOUND);
+    gallery_track_close(t);
+}
+
 TEST(no_place_is_no_fix) {
     double p[2];
     gallery_track *t = TRACK({0, 1, 1, 1}, {1, 0, 0, 1}, {2, 1, 1, 1});
@@ -195,6 +224,15 @@ TEST(gpx_is_read) {
                   "50", "10", "2020-01-01T00:00:04Z") "</trkseg>"),
               1577836802),
         "1577836800.000 1577836804.000 2 0 no 3");
+    /* and between two tracks */
+    CHECK_TEXT(
+        facts(GPX("<trkseg>" POINT("50", "10",
+                                   "2020-01-01T00:00:00Z") "</trkseg></trk><trk>"
+                                                           "<trkseg>" POINT(
+                                                               "50", "10",
+                                                               "2020-01-01T00:00:04Z") "</trkseg>"),
+              1577836802),
+        "1577836800.000 1577836804.000 2 0 no 3");
     CHECK_TEXT(facts(GPX("<trkseg><trkpt lat=\"5\" lon=\"1\"/></trkseg>"), 0),
                ": no positions in it that are whole and have a time");
     CHECK_TEXT(facts(GPX(""), 0), ": no positions in it");
@@ -244,6 +282,20 @@ TEST(nmea_is_read) {
              with_sum("GNGGA,000000.50,0030.0,S,17959.0,W,1,08,0.9,5,M,4,M,,"));
     CHECK_TEXT(facts(text, 1577836800.5), /* past midnight */
                "1577836800.500 1577836800.500 1 0 -179.9833333 -0.5000000");
+    snprintf(text, sizeof text, "%s%s", with_sum("GNZDA,000000.00,01,01,2020,00,00"),
+             with_sum("GNGGA,235959.50,0030.0,S,17959.0,W,1,08,0.9,5,M,4,M,,"));
+    CHECK_TEXT(facts(text, 1577836799.5), /* still before it */
+               "1577836799.500 1577836799.500 1 0 -179.9833333 -0.5000000");
+    /* What a receiver writes before it has the time or the date is not damaged. */
+    snprintf(text, sizeof text, "%s%s%s" RMC1, with_sum("GPRMC,,V,,,,,,,,,,N"),
+             with_sum("GPGGA,,,,,,0,,,,M,,M,,"),
+             with_sum("GPGGA,123518,4807.0,N,01131.0,E,1,08,0.9,5,M,4,M,,"));
+    CHECK_TEXT(facts(text, 764426119), "764426119.000 764426119.000 1 0 11.5166667 48.1173000");
+    /* A line that is too long is no line; a sentence does not begin in its middle. */
+    static char overlong[2048];
+    memset(overlong, '#', 1023);
+    snprintf(overlong + 1023, sizeof overlong - 1023, "%s%s", RMC1, RMC2);
+    CHECK_TEXT(facts(overlong, 764426120), "764426120.000 764426120.000 1 0 11.5176667 48.1173000");
 }
 
 TEST(tables_are_read) {
@@ -268,6 +320,7 @@ int main(void) {
     RUN(clocks_in_other_spellings);
     RUN(positions_lie_on_the_geodesic);
     RUN(what_lies_between_is_told);
+    RUN(who_jumps_away_and_back_has_strayed);
     RUN(no_place_is_no_fix);
     RUN(gpx_is_read);
     RUN(nmea_is_read);

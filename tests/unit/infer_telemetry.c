@@ -110,6 +110,9 @@ TEST(gps9_is_read) {
     CHECK(parse() == INFER_OK && count == 1 && seen[0].kind == GPMF_GPS9 && seen[0].good);
     CHECK(seen[0].lat_deg == 50 && seen[0].lon_deg == 10);
     size = 0;
+    put_gps9(2, 500);
+    CHECK(parse() == INFER_OK && count == 1 && seen[0].good);
+    size = 0;
     put_gps9(0, 120);
     CHECK(parse() == INFER_OK && count == 1 && !seen[0].good);
     size = 0;

@@ -33,3 +33,11 @@ vt-frames --dataset cityguessr --split test --centers centers.csv cg >frames.geo
 echo "status $?"
 show <frames.geojsonl
 status vt-frames --dataset cityguessr --split test --centers centers.csv --gps-gap 3s cg
+echo "--- 0, 0 is no place"
+mkdir -p msls/train_val/lund/query/images
+printf 'key,sequence_key,frame_number\na,s,1\nb,s,2\nc,s,3\n' >msls/train_val/lund/query/seq_info.csv
+printf 'key,lon,lat,pano\na,13.1,55.7,False\nb,0,0,False\nc,13.2,55.7,False\n' >msls/train_val/lund/query/raw.csv
+for key in a b c; do cp ref/frames/01.png msls/train_val/lund/query/images/$key.jpg; done
+cp -r msls/train_val/lund/query msls/train_val/lund/database
+status vt-frames --dataset msls --split train -o zero.geojsonl msls
+show <zero.geojsonl

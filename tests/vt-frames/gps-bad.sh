@@ -22,6 +22,8 @@ rm drive.csv
 printf 't,lat,lon\n0,50,0.5\n4,50.0004,0.5\n' >video.csv
 status vt-frames --gps video.csv --start-time 2026-04-14 drive.mp4
 status vt-frames --gps video.csv ref/frames
+status vt-frames --gps video.csv --gps-offset 100 drive.mp4
+status vt-frames --gps video.csv --gps-offset -100 drive.mp4
 status vt-frames --every 5m drive.mp4
 status vt-frames --every 5m ref/frames
 status vt-frames --gps-offset 5 drive.mp4

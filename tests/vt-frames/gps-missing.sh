@@ -8,3 +8,7 @@ printf 't,lat,lon\n0,50,0.5\n30,50.0002,0.5\n' >gap.csv
 vt-frames -q --gps gap.csv drive.mp4 | show
 vt-frames --gps gap.csv --gps-gap 1min drive.mp4 | show
 vt-frames --gps no-fix.csv --every 50m drive.mp4 | show
+sed '3s/<time>[^<]*/<time>/' north.gpx >timeless-point.gpx
+vt-frames --gps timeless-point.gpx drive.mp4 | show
+cp timeless-point.gpx drive.gpx
+vt-frames drive.mp4 | show

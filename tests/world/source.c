@@ -32,11 +32,11 @@ static double road_width_m(const char *highway) {
     static const struct {
         const char *name;
         double width_m;
-    } classes[] = {{"motorway", 11},  {"trunk", 9},         {"primary", 8},
-                   {"secondary", 7},  {"tertiary", 7},      {"residential", 6},
-                   {"service", 4},    {"living_street", 5}, {"unclassified", 6},
-                   {"pedestrian", 6}, {"road", 6},          {"motorway_link", 6},
-                   {"trunk_link", 6}, {"primary_link", 6},  {"secondary_link", 6}};
+    } classes[] = {
+        {"motorway", 11},    {"trunk", 9},        {"primary", 8},        {"secondary", 7},
+        {"tertiary", 7},     {"residential", 6},  {"service", 4},        {"living_street", 5},
+        {"unclassified", 6}, {"pedestrian", 6},   {"road", 6},           {"motorway_link", 6},
+        {"trunk_link", 6},   {"primary_link", 6}, {"secondary_link", 6}, {"tertiary_link", 6}};
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         if (!strcmp(highway, classes[i].name)) return classes[i].width_m;
     return 0;

@@ -166,6 +166,8 @@ static void parse(struct job *job, int argc, char **argv) {
     job->source.paths_n = job->c.argc;
     job->source.seed = job->world_seed;
     if (!job->width) job->width = job->pairs ? 64 : 96, job->height = 64;
+    if (job->setup.hold_out && job->setup.hour_high <= job->setup.hour_low)
+        cli_usage(&job->c, "--hold-out: drives at one hour are no others; give --hours A-B");
     if (job->setup.aspect <= 0)
         job->setup.aspect = job->pairs ? 1.5 : (double)job->width / job->height;
     job->setup.whole_hours = job->setup.hour_high > job->setup.hour_low && !job->pairs;
