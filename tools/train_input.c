@@ -194,6 +194,10 @@ bool train_input(struct train *t) {
     bool ok = true;
     if (t->cache && !streams && all)
         cli_usage(&t->c, "--cache has no effect: the operands are caches already");
+    if (t->skip_errors && !streams && all) {
+        infer_train_lock_release(t->lock);
+        cli_usage(&t->c, "--skip-errors has no effect: the operands are caches");
+    }
     if (streams || !all) {
         ok = t->cache ? keep(t, list, streams) : hold(t, list, streams);
         if (!t->cache) add_path(t, t->made_path, "the features' temporary file");

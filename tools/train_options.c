@@ -303,6 +303,37 @@ static void check_options(const struct train *t, const bool *given) {
     cli_usage(c, "--validate-every and --patience have no effect without --validate");
 }
 
+/* Are frames looked up among places at all? */
+static bool looks(const struct train *t) {
+    const infer_train_options *o = &t->o;
+    return (o->phase && o->heldout > 0) || o->negatives || o->noise == INFER_NOISE_OWN;
+}
+
+/* Options that others leave nothing to do. */
+static void check_pairs(const struct train *t, const bool *given) {
+    const infer_train_options *o = &t->o;
+    const bool own = o->noise == INFER_NOISE_OWN;
+    const struct {
+        int key;
+        bool idle;
+        const char *why;
+    } rules[] = {
+        {KEY_decay, o->cosine, "with --schedule cosine"},
+        {KEY_JITTER, own, "with --noise own"},
+        {KEY_SHIFT, own, "with --noise own"},
+        {KEY_collapse, own, "with --noise own"},
+        {KEY_own_dropout, !own, "without --noise own"},
+        {KEY_negatives, o->phase == 2 && !o->contrastive, "without --phase2-loss contrastive"},
+        {KEY_point_count, t->c.gallery_count > 0, "with -g GALLERY"},
+        {KEY_point_count, !looks(t), "without --validate, --negatives or --noise own"},
+        {KEY_LAYERS, o->frame_wise, "with --frame-wise"},
+        {KEY_heads, o->frame_wise, "with --frame-wise"},
+        {KEY_max_frames, o->frame_wise, "with --frame-wise"}};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (given[rules[i].key - KEY_PHASE] && rules[i].idle)
+            cli_usage(&t->c, "--%s has no effect %s", name_of(rules[i].key), rules[i].why);
+}
+
 static void check_output(const struct train *t, bool phase) {
     const cli *c = &t->c;
     if (t->cache && c->output) cli_usage(c, "--cache FILE and -o DIR exclude each other");
@@ -311,11 +342,9 @@ static void check_output(const struct train *t, bool phase) {
     if (!*c->output || !strcmp(c->output, "-")) cli_usage(c, "-o: the name of a folder is missing");
     if (!phase) cli_usage(c, "give --phase 0, 1 or 2");
     if (!t->o.steps == !t->o.epochs) cli_usage(c, "give --steps or --epochs");
-    bool looks =
-        (t->o.phase && t->o.heldout > 0) || t->o.negatives || t->o.noise == INFER_NOISE_OWN;
     if (!t->o.phase && c->model && !getenv("VT_MODEL")) cli_usage(c, "-m has no effect in phase 0");
     if (!t->o.phase && !c->argc) cli_usage(c, "no pictures: give files with pairs of views");
-    if (c->gallery_count && !looks && !getenv("VT_GALLERY"))
+    if (c->gallery_count && !looks(t) && !getenv("VT_GALLERY"))
         cli_usage(c, "-g has no effect without --validate, --negatives or --noise own");
 }
 
@@ -356,6 +385,7 @@ void train_parse(struct train *t) {
     }
     finish_defaults(t, given);
     check_options(t, given);
+    check_pairs(t, given);
     check_output(t, given[0]);
     check_operands(&t->c);
     if (t->cache || t->o.phase) {

@@ -409,6 +409,66 @@ TEST(masks_are_unlike) {
     learner_close(ctx, learner);
 }
 
+static void set(struct learner *learner, const char *name, size_t from, size_t every, float value) {
+    char whole[96];
+    snprintf(whole, sizeof whole, "georefiner.decoder.layers.0.%s", name);
+    const struct learn_tensor *t = learn_find(learner, CATALOG_HEADS, whole);
+    for (size_t i = 0; i < OUT; i++)
+        learn_arena(learner)->value[t->offset + from + i * every] = value;
+}
+
+/* One branch gives ones but for what is dropped: which numbers come out of it? */
+static void branch_of_ones(int which, float kept[ROWS * OUT]) {
+    static float frames[ROWS * OUT], gps[ROWS * OUT];
+    static const char *const attention[2] = {"self_attn", "multihead_attn"};
+    const struct learn_dropout half = {.p = 0.5F, .seed = 4, .step = 2};
+    char name[64];
+    infer *ctx;
+    struct learner *learner;
+    CHECK(learner_open(INFER_KERNELS_AUTO, 1, PHASE2, PHASE2, &ctx, &learner));
+    memset(learn_arena(learner)->value, 0, learn_arena(learner)->count * sizeof(float));
+    if (which < 2) { /* every value is 1, all keys weigh the same */
+        snprintf(name, sizeof name, "%s.in_proj_bias", attention[which]);
+        set(learner, name, 2 * OUT, 1, 1);
+        snprintf(name, sizeof name, "%s.out_proj.weight", attention[which]);
+        set(learner, name, 0, OUT + 1, 1);
+    } else { /* GELU(16) is 16 */
+        set(learner, "linear1.bias", 0, 1, 16);
+        set(learner, "linear2.weight", 0, 2 * OUT + 1, 1.0F / 16);
+    }
+    for (size_t i = 0; i < ROWS; i++) gps[i * OUT] = 1e5F; /* gives the scale that is lost */
+    CHECK(learn_refiner_forward(learner, frames, gps, VIDEOS, FRAMES, 0, &half, kept) == INFER_OK);
+    for (size_t i = 0; i < ROWS; i++)
+        for (size_t k = OUT; k-- > 0;) kept[i * OUT + k] *= 1e5F / kept[i * OUT];
+    learner_close(ctx, learner);
+}
+
+/* As in nn.TransformerDecoderLayer: weights of attention, the MLP's hidden layer and each branch's
+ * end are dropped, what is left is scaled up. */
+TEST(dropout_is_where_pytorch_has_it) {
+    static float kept[ROWS * OUT];
+    for (int which = 0; which < 3; which++) {
+        double sum = 0, n = 0, none = 0, twos = 0, fours = 0;
+        branch_of_ones(which, kept);
+        for (size_t i = 0; i < ROWS * OUT; i++) {
+            if (i % OUT == 0) continue;
+            n++;
+            sum += (double)kept[i];
+            none += fabs((double)kept[i]) < 1e-3;
+            twos += fabs((double)kept[i] - 2) < 1e-3;
+            fours += fabs((double)kept[i] - 4) < 1e-3;
+        }
+        CHECK_NEAR(sum / n, 1, 0.2);
+        if (which < 2) { /* half at the end; of 8 weights just 4 are left by 70 in 256 */
+            CHECK_NEAR(none / n, 0.5 + 0.5 / 256, 0.07);
+            CHECK_NEAR(twos / n, 0.5 * 70 / 256, 0.1);
+        } else { /* one in two, twice */
+            CHECK_NEAR(none / n, 0.75, 0.07);
+            CHECK_NEAR(fours / n, 0.25, 0.07);
+        }
+    }
+}
+
 /* ------------------------------------------------------------------- losses */
 enum { A = 37, B = 45, WIDE = 6 };
 
@@ -615,6 +675,7 @@ int main(void) {
     RUN(threads_change_no_bit);
     RUN(masks);
     RUN(masks_are_unlike);
+    RUN(dropout_is_where_pytorch_has_it);
     RUN(vector_kernels_agree_with_plain);
     free(plain_gradients);
     RUN(contrast_in_blocks);

@@ -1,147 +1,19 @@
 /* The trainer on features that are a noisy function of the place: it learns to find places again,
  * goes on to the same bits after an interruption, on any number of threads, and keeps what is good
  * when something is not. */
-#include "test.h"
-
-#include "libinfer/cache_read.h"
-#include "libinfer/context.h"
-#include "libinfer/learn.h"
-#include "libinfer/random.h"
-#include "libinfer/train.h"
-#include "libinfer/trainer.h"
-#include "libinfer/weights.h"
+#include "tests/unit/trainer_fixture.h"
 
 #include <sys/resource.h>
 #include <signal.h>
 
 #include <xxhash.h>
 
-#define TINY FIXTURES "/model-tiny"
-#define DIM 128 /* of the tiny model's features */
-#define SOURCES 60
-#define FRAMES 20
-
-static infer *ctx;
-static char scratch[64], base[96], cache[96], state[96], first[96], out[96];
-static const char *caches[] = {cache};
-
-/* ----------------------------------------------------------------------- data */
-
-/* Straight drives over 2 km; a feature mixes 24 waves of the place, and noise. */
-static void feature_of(const float *mix, const double p[2], struct random_stream *r, float *out_) {
-    double norm = 0;
-    for (int i = 0; i < DIM; i++) out_[i] = (float)(0.5 * random_normal(r));
-    for (int k = 0; k < 24; k++) {
-        const float *m = mix + k * (DIM + 3);
-        double wave = cos((double)m[0] * p[0] + (double)m[1] * p[1] + (double)m[2]);
-        for (int i = 0; i < DIM; i++) out_[i] += m[3 + i] * (float)wave;
-    }
-    for (int i = 0; i < DIM; i++) norm += (double)out_[i] * (double)out_[i];
-    for (int i = 0; i < DIM; i++) out_[i] /= (float)sqrt(norm);
-}
-
-static int make_cache(const char *path, const char *backbone) {
-    static float mix[24 * (DIM + 3)];
-    float feature[DIM];
-    struct random_stream r;
-    infer_cache_writer *w;
-    FILE *file = fopen(path, "w");
-    random_start(&r, 5, RANDOM_NOISE, 0);
-    for (int i = 0; i < 24 * (DIM + 3); i++)
-        mix[i] = (float)(random_normal(&r) * (i % (DIM + 3) < 2 ? 2.5 : 1));
-    int status = file ? infer_cache_create(ctx, file, path, backbone, DIM, false, &w) : INFER_EIO;
-    for (int s = 0; s < SOURCES && status == INFER_OK; s++) {
-        char name[32];
-        double p[2] = {random_range(&r, -1, 1), random_range(&r, -1, 1)};
-        double angle = random_range(&r, 0, 6.28);
-        snprintf(name, sizeof name, "drive-%d", s);
-        status = infer_cache_begin(w, name);
-        for (int f = 0; f < FRAMES && status == INFER_OK; f++) {
-            p[0] += 0.02 * cos(angle);
-            p[1] += 0.02 * sin(angle);
-            feature_of(mix, p, &r, feature);
-            status = infer_cache_add(w, feature, 9.5 + 0.013 * p[0], 47.1 + 0.009 * p[1], f);
-        }
-    }
-    if (status == INFER_OK) status = infer_cache_finish(w);
-    if (file) {
-        infer_cache_close(w);
-        fclose(file);
-    }
-    return status;
-}
-
-static bool prepare(void) {
-    infer_model *model;
-    const infer_import what = {.clip = TINY "/clip", .dinov2 = TINY "/dinov2", .output = base};
-    if (infer_model_import(ctx, &what) != INFER_OK ||
-        infer_model_load(ctx, base, 0, &model) != INFER_OK)
-        return false;
-    char backbone[17];
-    memcpy(backbone, infer_model_describe(model)->backbone_id, sizeof backbone);
-    infer_model_close(model);
-    return make_cache(cache, backbone) == INFER_OK;
-}
-
-static infer_train_options small(int phase) {
-    infer_train_options o;
-    infer_train_defaults(phase, &o);
-    o.caches = caches;
-    o.cache_count = 1;
-    o.model = phase == 1 ? base : first;
-    o.steps = 12;
-    o.batch = 12;
-    o.frames = 8;
-    o.rate = 2e-3;
-    o.warmup = 4;
-    o.heads = 4;
-    o.ff = 48;
-    if (phase == 2) return o;
-    o.layers = 1;
-    o.dim = 32;
-    o.mlp[0] = 64;
-    o.mlp_count = 1;
-    o.location_hidden = 48;
-    o.frequencies = 24;
-    o.sigma[0] = 1024;
-    o.sigma[1] = 8192;
-    o.branches = 2;
-    return o;
-}
-
-static int run(infer_trainer *t) {
-    int status;
-    while ((status = infer_trainer_step(t)) == INFER_OK) {
-    }
-    return status == INFER_END ? INFER_OK : status;
-}
-
-/* Trains, writes the model to `path`, and gives the end's state. */
-static int train(infer *c, const infer_train_options *o, const char *path, infer_train_state *s) {
-    infer_trainer *t;
-    int status = infer_trainer_open(c, o, &t);
-    if (status != INFER_OK) return status;
-    status = run(t);
-    if (s) infer_trainer_state(t, s);
-    if (status == INFER_OK && path) status = infer_trainer_write(t, path, false, true);
-    infer_trainer_close(t);
-    return status;
-}
-
-static bool same_files(const char *a, const char *b) {
-    char command[400];
-    snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
-    return system(command) == 0;
-}
-
-static bool same_heads(const char *a, const char *b) {
-    char one[160], other[160];
-    snprintf(one, sizeof one, "%s/heads.safetensors", a);
-    snprintf(other, sizeof other, "%s/heads.safetensors", b);
-    return same_files(one, other);
-}
-
 /* ------------------------------------------------------------------- learning */
+
+static int write_from(infer_trainer *t, const char *name, char path[128]) {
+    snprintf(path, 128, "%s/%s", scratch, name);
+    return infer_trainer_write(t, path, false, true);
+}
 
 /* The held-out drives lie among 700 places over 2 km: by chance the median error is a kilometre. */
 TEST(it_learns_places) {
@@ -227,6 +99,32 @@ static const float *tensor_of(struct weights *w, const char *name, uint64_t *cou
     return t ? weights_f32(t) : NULL;
 }
 
+/* Frequencies tell places some metres apart: eleven bits would not do. */
+TEST(half_keeps_the_frequencies) {
+    infer_train_options o = small(1);
+    infer_trainer *t;
+    struct weights *w;
+    char path[160];
+    size_t exact = 0;
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    REQUIRE(infer_trainer_write(t, out, true, true) == INFER_OK);
+    snprintf(path, sizeof path, "%s/heads.safetensors", out);
+    REQUIRE(weights_open(ctx, path, &w) == INFER_OK);
+    for (size_t i = 0; i < weights_count(w); i++) {
+        const struct weights_tensor *tensor = weights_at(w, i);
+        const struct learn_tensor *from = learn_find(t->learner, CATALOG_HEADS, tensor->name);
+        bool frequencies = strstr(tensor->name, "capsule.0.b") != NULL;
+        CHECK(tensor->dtype == (frequencies ? WEIGHTS_F32 : WEIGHTS_F16));
+        if (!frequencies) continue;
+        CHECK(from && !memcmp(tensor->data, learn_arena(t->learner)->value + from->offset,
+                              tensor->count * sizeof(float)));
+        exact++;
+    }
+    CHECK(exact == 2);
+    weights_close(w);
+    infer_trainer_close(t);
+}
+
 /* Phase II changes GeoRefiner and nothing else. */
 TEST(what_is_frozen_stays) {
     struct weights *a, *b;
@@ -251,6 +149,29 @@ TEST(what_is_frozen_stays) {
         snprintf(one, sizeof one, "%s/%s.safetensors", base, i ? "clip" : "dinov2");
         snprintf(other, sizeof other, "%s/%s.safetensors", out, i ? "clip" : "dinov2");
         CHECK(same_files(one, other));
+    }
+}
+
+/* Before the first step they are the model's own. */
+TEST(going_on_begins_with_the_models_heads) {
+    char refined[128], same[128];
+    snprintf(refined, sizeof refined, "%s/refined", scratch);
+    infer_train_options o = small(2);
+    REQUIRE(train(ctx, &o, refined, NULL) == INFER_OK);
+    for (int phase = 1; phase <= 2; phase++) {
+        infer_train_options p;
+        infer_trainer *t;
+        infer_train_defaults(phase, &p);
+        p.caches = caches;
+        p.cache_count = 1;
+        p.frames = 8;
+        p.steps = 1;
+        p.go_on = true;
+        p.model = phase == 1 ? first : refined;
+        REQUIRE(infer_trainer_open(ctx, &p, &t) == INFER_OK);
+        REQUIRE(write_from(t, "same", same) == INFER_OK);
+        CHECK(same_heads(p.model, same));
+        infer_trainer_close(t);
     }
 }
 
@@ -385,6 +306,19 @@ TEST(held_out_pairs_are_matched_as_the_model_matches_them) {
     CHECK(strstr(infer_message(ctx), "of 40 pairs, 40 are to train on and 0 are held out"));
 }
 
+/* As hot as that all similarities are the same. */
+TEST(temperature_divides_similarities) {
+    infer_train_options o = small_views();
+    infer_train_state s;
+    o.steps = 1;
+    o.heldout = 0;
+    o.every = 0;
+    o.temperature = 1e6;
+    REQUIRE(make_pairs(o.caches[0]) && train(ctx, &o, NULL, &s) == INFER_OK);
+    CHECK_NEAR(s.loss, log(6), 1e-5);
+    CHECK_NEAR(s.scale, 1e-6, 1e-12);
+}
+
 /* Looks draw no numbers and leave no gradients: a look at each step changes nothing. A stop between
  * looks neither. */
 TEST(looks_at_pairs_change_nothing) {
@@ -445,6 +379,33 @@ TEST(resuming_gives_the_same_bits) {
         CHECK(same_heads(whole, parts));
         CHECK(a.loss == b.loss && a.best_error == b.best_error && a.best_step == b.best_step);
     }
+}
+
+/* The best weights so far are older than a state, and part of it; so is for how long nothing has
+ * improved. */
+TEST(the_best_is_part_of_the_state) {
+    infer_train_options o = small(1);
+    infer_trainer *t, *again;
+    char *changed, path[3][128];
+    o.heldout = 0.2;
+    o.every = 2;
+    o.rate = 1e-9; /* nothing improves */
+    REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+    for (int i = 0; i < 7; i++) REQUIRE(infer_trainer_step(t) == INFER_OK);
+    REQUIRE(t->s.best_step < 6 && t->bad_looks > 0);
+    REQUIRE(infer_trainer_save(t, state) == INFER_OK);
+    REQUIRE(write_from(t, "there", path[0]) == INFER_OK);
+    REQUIRE(infer_trainer_open(ctx, &o, &again) == INFER_OK);
+    REQUIRE(infer_trainer_resume(again, state, &changed) == INFER_OK);
+    CHECK(again->bad_looks == t->bad_looks && again->s.best_step == t->s.best_step);
+    REQUIRE(write_from(again, "here", path[1]) == INFER_OK);
+    CHECK(same_heads(path[0], path[1]));
+    free(t->best); /* it was not the last ones that were written */
+    t->best = NULL;
+    REQUIRE(write_from(t, "last", path[2]) == INFER_OK);
+    CHECK(!same_heads(path[0], path[2]));
+    infer_trainer_close(t);
+    infer_trainer_close(again);
 }
 
 TEST(threads_do_not_matter) {
@@ -697,23 +658,19 @@ TEST(location_branches_begin_with_released_ones) {
 }
 
 int main(void) {
-    snprintf(scratch, sizeof scratch, "/tmp/vt-trainer-%d", (int)getpid());
-    snprintf(base, sizeof base, "%s/base", scratch);
-    snprintf(cache, sizeof cache, "%s/cache", scratch);
-    snprintf(state, sizeof state, "%s/state", scratch);
-    snprintf(first, sizeof first, "%s/first", scratch);
-    snprintf(out, sizeof out, "%s/out", scratch);
-    char command[96];
-    snprintf(command, sizeof command, "mkdir '%s'", scratch);
-    if (system(command) || infer_open(NULL, &ctx) != INFER_OK || !prepare()) return 1;
+    if (!fixture_open()) return 1;
     RUN(it_learns_places);
     RUN(what_was_written_retrieves);
     RUN(a_refiner_is_trained_on_it);
+    RUN(half_keeps_the_frequencies);
     RUN(what_is_frozen_stays);
+    RUN(going_on_begins_with_the_models_heads);
     RUN(frame_wise_heads_are_models_too);
     RUN(held_out_pairs_are_matched_as_the_model_matches_them);
+    RUN(temperature_divides_similarities);
     RUN(looks_at_pairs_change_nothing);
     RUN(resuming_gives_the_same_bits);
+    RUN(the_best_is_part_of_the_state);
     RUN(threads_do_not_matter);
     RUN(a_rate_beyond_reason_keeps_the_last_good_state);
     RUN(other_trainings_are_refused);
@@ -723,8 +680,5 @@ int main(void) {
     RUN(what_does_not_fit_is_named);
     RUN(it_stops_early_and_keeps_the_best);
     RUN(location_branches_begin_with_released_ones);
-    snprintf(command, sizeof command, "rm -rf '%s'", scratch);
-    if (system(command)) return 1;
-    infer_close(ctx);
-    return test_finish();
+    return fixture_close() ? test_finish() : 1;
 }
