@@ -140,9 +140,15 @@ static void save_now_and_then(struct train *t, double *saved_s) {
 static bool stop(struct train *t, const char *why) {
     infer_train_state s;
     infer_trainer_state(t->trainer, &s);
-    if (infer_ok(t, infer_trainer_save(t->trainer, t->state)))
+    int status = infer_trainer_save(t->trainer, t->state);
+    if (status == INFER_OK)
         cli_error(&t->c, "%s after step %llu of %llu; the same command goes on from %s", why,
                   (unsigned long long)s.step, (unsigned long long)s.steps, t->state);
+    else
+        cli_error(&t->c, "%s%s", infer_message(t->infer),
+                  status == INFER_EIO && !access(t->state, F_OK)
+                      ? "; what was saved before stays, and the same command goes on from it"
+                      : "");
     return false;
 }
 
