@@ -1,9 +1,22 @@
 # Truth from a track: given, found beside the video, shifted; taken by distance; none wanted.
 . "$root/tests/vt-frames/gps-setup"
+sentence() { # BODY: with its checksum
+    local sum=0 i
+    for ((i = 0; i < ${#1}; i++)); do sum=$((sum ^ $(printf '%d' "'${1:i:1}"))); done
+    printf '$%s*%02X\r\n' "$1" "$sum"
+}
 vt-frames --gps north.gpx drive.mp4 | show
 echo "--- found beside the video, half a second later"
 cp north.gpx drive.gpx
 vt-frames --gps-offset 0.5 drive.mp4 | show
+mv drive.gpx aside.gpx
+echo "--- NMEA, with a damaged sentence and one without a fix"
+{ sentence GPRMC,093000,A,5000.000,N,00030.000,E,,,140426,,,A; sentence GPRMC,093001,A,5000.006,N,00030.000,E,,,140426,,,A
+  sentence GPRMC,093002,A,5900.000,N,00030.000,E,,,140426,,,A | sed 's/\*../*00/'; sentence GPRMC,093003,V,,,,,,,140426,,,N
+  sentence GPRMC,093004,A,5000.024,N,00030.000,E,,,140426,,,A; } >drive.NMEA
+vt-frames -q drive.mp4 | show
+rm drive.NMEA
+mv aside.gpx drive.gpx
 echo "--- not wanted"
 vt-frames --no-gps --every 2s drive.mp4 | show
 echo "--- every 11 m; a camera that stands for two seconds"
