@@ -135,6 +135,16 @@ TEST(who_jumps_away_and_back_has_strayed) {
     CHECK(gallery_track_at(t, 2.5, 10, p) == GALLERY_TRACK_FOUND && p[1] == 50.01);
     CHECK(gallery_track_at(t, 5.5, 10, p) == GALLERY_TRACK_FOUND && p[1] == 50);
     gallery_track_close(t);
+    t = TRACK({0, 10, 50, 1}, {1, 10, 50.01, 1}, {2, 10, 50.01, 1}, {3, 10, 50, 1}, {4, 10, 50, 1},
+              {5, 10, 50, 1}); /* it was the start that strayed */
+    REQUIRE(t);
+    CHECK(gallery_track_at(t, 1.5, 10, p) == GALLERY_TRACK_FOUND && p[1] == 50.01);
+    gallery_track_close(t);
+    t = TRACK({0, 10, 50, 1}, {1, 10, 50, 1}, {2, 10, 50, 1}, {3, 10, 50.01, 1}, {4, 10, 50.01, 1},
+              {5, 10, 50, 1}); /* or the end */
+    REQUIRE(t);
+    CHECK(gallery_track_at(t, 3.5, 10, p) == GALLERY_TRACK_FOUND && p[1] == 50.01);
+    gallery_track_close(t);
     t = TRACK({0, 10, 50, 1}, {1, 10, 50, 1}, {2, 10, 50, 1}, {3, 10, 50.01, 1}, {4, 10, 50.01, 1},
               {5, 10, 50.02, 1}, {6, 10, 50.02, 1}, {7, 10, 50.02, 1});
     REQUIRE(t);
