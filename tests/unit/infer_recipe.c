@@ -296,6 +296,25 @@ TEST(fresh_heads_have_the_published_sizes) {
     infer_trainer_close(t);
 }
 
+/* Another seed begins with other weights; the points to look in are as many as asked for. */
+TEST(seeds_and_points_are_heard) {
+    for (int phase = 1; phase <= 2; phase++) {
+        infer_train_options o = recipe(phase);
+        infer_trainer *t, *other;
+        o.heldout = 0.2;
+        o.point_count = 100;
+        REQUIRE(infer_trainer_open(ctx, &o, &t) == INFER_OK);
+        o.seed++;
+        REQUIRE(infer_trainer_open(ctx, &o, &other) == INFER_OK);
+        const struct learn_arena *a = learn_arena(t->learner), *b = learn_arena(other->learner);
+        CHECK(memcmp(a->value, b->value, a->trained * sizeof *a->value) != 0);
+        CHECK(t->own == 100 && t->point_count > 100);
+        CHECK(memcmp(t->points, other->points, 200 * sizeof *t->points) != 0);
+        infer_trainer_close(t);
+        infer_trainer_close(other);
+    }
+}
+
 int main(void) {
     if (!fixture_open()) return 1;
     infer_train_options o = recipe(1);
@@ -309,5 +328,6 @@ int main(void) {
     RUN(looks_are_of_the_refined_places);
     RUN(defaults_are_the_published_ones);
     RUN(fresh_heads_have_the_published_sizes);
+    RUN(seeds_and_points_are_heard);
     return fixture_close() ? test_finish() : 1;
 }
