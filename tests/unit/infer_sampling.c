@@ -189,6 +189,14 @@ TEST(noise_collapses_one_in_ten) {
     for (int i = 0; i < 4; i++) CHECK(abs(which[i] - collapsed / 4) < 40);
 }
 
+/* The correlation of pairs of numbers that are even on [0, 1): of n independent ones it deviates by
+ * 1 / sqrt(n). */
+static double correlation(const double *pairs, size_t n) {
+    double sum = 0;
+    for (size_t k = 0; k < n; k++) sum += (pairs[2 * k] - 0.5) * (pairs[2 * k + 1] - 0.5);
+    return 12 * sum / (double)n;
+}
+
 /* Without the shift, what is left of a coordinate is its jitter: of either sign, its size even. */
 TEST(jitter_is_as_published) {
     static double sizes[DRAWS];
@@ -205,6 +213,7 @@ TEST(jitter_is_as_published) {
         }
     }
     CHECK(abs(back - DRAWS / 2) < 250);
+    CHECK(fabs(correlation(sizes, DRAWS / 2)) < 0.033);
     CHECK(kolmogorov(sizes, DRAWS) < 1.95);
 }
 
@@ -219,6 +228,7 @@ TEST(shift_is_one_for_all_frames) {
         for (size_t axis = 0; axis < 2; axis++)
             shifts[2 * k + axis] = (to[axis] - from[axis] + 0.2) / 0.4;
     }
+    CHECK(fabs(correlation(shifts, DRAWS / 2)) < 0.033); /* each axis has its own */
     CHECK(kolmogorov(shifts, DRAWS) < 1.95);
 }
 
