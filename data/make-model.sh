@@ -5,7 +5,7 @@
 # output says what the model is worth on all held-out drives. What is there already is not made again. In the environment:
 #   DRIVE=0016                                    the held-out drive that the demo shows
 #   PAIRS=15000  BACKBONE_STEPS=700               fewer, to try this script
-#   DRIVES, TEST, STEPS, REFINER_STEPS, PUBLISHED as in tests/world/held-out, which trains the heads and judges them
+#   DRIVES, MORE, TEST, STEPS, REFINER_STEPS, PUBLISHED as in tests/world/held-out, which trains the heads and judges them
 set -euo pipefail
 unset MAP SPAT WORLD VT_MODEL VT_GALLERY
 cd "$(dirname "$0")/.."
