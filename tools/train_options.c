@@ -328,6 +328,8 @@ static void check_pairs(const struct train *t, const bool *given) {
         {KEY_point_count, !looks(t), "without --validate, --negatives or --noise own"},
         {KEY_LAYERS, o->frame_wise, "with --frame-wise"},
         {KEY_heads, o->frame_wise, "with --frame-wise"},
+        {KEY_ff, o->frame_wise, "with --frame-wise"},
+        {KEY_dropout, o->frame_wise, "with --frame-wise"},
         {KEY_max_frames, o->frame_wise, "with --frame-wise"}};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (given[rules[i].key - KEY_PHASE] && rules[i].idle)

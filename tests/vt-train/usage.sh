@@ -12,6 +12,7 @@ for options in "" "-o m" "-o m --phase 3 --steps 1" "-o m --phase 1" "-o m --pha
     "-o m --phase 1 --steps 1 --validate 1" "-o m --phase 1 --steps 1 --schedule cosine --decay 0.9" \
     "-o m --phase 1 --steps 1 --points 9" "-o m --phase 1 --steps 1 --negatives 9 --points 9 -g town" \
     "-o m --phase 1 --steps 1 --frame-wise --layers 1" "-o m --phase 1 --steps 1 --frame-wise --heads 1" \
+    "-o m --phase 1 --steps 1 --frame-wise --ff 8" "-o m --phase 1 --steps 1 --frame-wise --dropout 0" \
     "-o m --phase 1 --steps 1 --frame-wise --max-frames 20" "-o m --phase 2 --steps 1 --noise-dropout 0.1" \
     "-o m --phase 2 --steps 1 --noise own --noise-jitter 1m,2m" "-o m --phase 2 --steps 1 --noise own --noise-shift 1" \
     "-o m --phase 2 --steps 1 --noise own --noise-collapse 0" "-o m --phase 2 --steps 1 --negatives 9"; do
