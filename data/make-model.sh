@@ -3,7 +3,7 @@
 #   data/make-model.sh BUILD WORK       after `make all world`; e.g. data/make-model.sh build build/made
 # WORK/demo is then what data/demo holds, WORK/held-out all that it was made of, and the table of vt-eval on standard
 # output says what the model is worth on all held-out drives. What is there already is not made again. In the environment:
-#   DRIVE=0016                                    the held-out drive that the demo shows
+#   DRIVE=0026                                    the held-out drive that the demo shows
 #   PAIRS=15000  BACKBONE_STEPS=700               fewer, to try this script
 #   DRIVES, MORE, TEST, STEPS, REFINER_STEPS, PUBLISHED as in tests/world/held-out, which trains the heads and judges them
 set -euo pipefail
@@ -38,6 +38,6 @@ tests/world/held-out "$build" "$work/backbones" "$work/held-out"
 heads() { sed -n "/\"$1\": {/,/}/s/.*\"heads\": \([0-9]*\).*/\1/p" "$work/backbones/config.json"; }
 once demo/model "mkdir -p demo && vt-model import --half --clip held-out/refined/clip.safetensors --clip-heads $(heads clip) \
 --dinov2 held-out/refined/dinov2.safetensors --dinov2-heads $(heads dinov2) --heads held-out/refined/heads.safetensors -o demo/model"
-drive=held-out/test/drive-${DRIVE:-0016}
+drive=held-out/test/drive-${DRIVE:-0026}
 once demo/drive.gpx "cp held-out/town/*.geojson demo && cp $drive.mp4 demo/drive.mp4 && cp $drive.gpx demo/drive.gpx"
 printf 'minutes: %d\n' $(((SECONDS - begun + 30) / 60)) >&2

@@ -7,8 +7,8 @@
 /* The way goes on before the first frame and after the last, for those who come the other way. */
 #define LEAD_M 90.0
 #define VEHICLES_MOST 96
-/* Frames that a vehicle or mist hides in a row, on average. */
-#define RUN_FRAMES 4.0
+/* Frames that mist hides in a row, on average. */
+#define MIST_FRAMES 4.0
 /* Fractional part of the golden ratio: its multiples spread evenly over [0, 1). */
 #define GOLDEN 0.61803398874989485
 
@@ -28,7 +28,7 @@ enum draw {
 /* ------------------------------------------------------------------ the plan */
 
 /* Training and held-out drives never share an hour: the ones drive in even hours, the others in odd
- * ones. */
+ * ones, and are there before their hour ends (but for drives longer than it). */
 static double choose_hour(const struct drive_setup *setup, uint64_t h) {
     double low = setup->hour_low, high = setup->hour_high;
     if (high <= low) return low;
@@ -38,13 +38,16 @@ static double choose_hour(const struct drive_setup *setup, uint64_t h) {
     double n = floor((high - first - 1) / 2) + 1;
     if (n < 1)
         world_die("no %s hour between %g and %g", setup->hold_out ? "odd" : "even", low, high);
-    return first + 2 * floor(noise_unit(noise_of(h, 1)) * n) + noise_unit(noise_of(h, 2));
+    double last = fmax(0, 1 - (double)setup->frames / setup->fps / 3600);
+    return first + 2 * floor(noise_unit(noise_of(h, 1)) * n) +
+           fmin(noise_unit(noise_of(h, 2)), last);
 }
 
-/* A chain of two states whose long-run share is `share`, in runs of RUN_FRAMES on average. */
-static void mark_runs(uint8_t *state, size_t n, double share, enum frame_state what, uint64_t h) {
+/* A chain of two states whose long-run share is `share`, in runs of `run` frames on average. */
+static void mark_runs(uint8_t *state, size_t n, double share, double run, enum frame_state what,
+                      uint64_t h) {
     if (share <= 0) return;
-    double end = share < 1 ? fmin(1 / RUN_FRAMES, (1 - share) / share) : 0;
+    double end = share < 1 ? fmin(1 / run, (1 - share) / share) : 0;
     double begin = share < 1 ? share * end / (1 - share) : 1;
     bool on = noise_unit(noise_of(h, n)) < share;
     for (size_t i = 0; i < n; i++) {
@@ -75,8 +78,10 @@ void drive_plan(struct drive *d, const struct drive_setup *setup, const struct g
     path_walk(&d->path, g, start, length, noise_of(d->seed, DRAW_WALK));
     set_light(d, choose_hour(setup, noise_of(d->seed, DRAW_HOUR)));
     d->state = world_zeros(setup->frames, 1);
-    mark_runs(d->state, setup->frames, setup->mist, FRAME_MIST, noise_of(d->seed, DRAW_STATE + 64));
-    mark_runs(d->state, setup->frames, setup->hidden, FRAME_HIDDEN, noise_of(d->seed, DRAW_STATE));
+    mark_runs(d->state, setup->frames, setup->mist, MIST_FRAMES, FRAME_MIST,
+              noise_of(d->seed, DRAW_STATE + 64));
+    mark_runs(d->state, setup->frames, setup->hidden, setup->hidden_run, FRAME_HIDDEN,
+              noise_of(d->seed, DRAW_STATE));
 }
 
 void drive_free(struct drive *d) {

@@ -12,6 +12,8 @@ struct drive_setup {
     size_t frames;
     double spacing_m, fps;
     double hidden, mist;        /* shares of the frames */
+    double hidden_run;          /* of the hidden ones in a row, on average: 1 or more; `hidden` has
+                                 * the last word where so many cannot be hidden so few at a time */
     double hour_low, hour_high; /* equal: that hour */
     bool whole_hours;           /* only hours that begin with an even number, or, held out, odd */
     bool hold_out;

@@ -25,6 +25,7 @@ enum key {
     HOLD_OUT,
     OVERCAST,
     TRAFFIC,
+    TRAFFIC_RUN,
     MIST,
     SHAKE,
     LANE,
@@ -55,7 +56,8 @@ static const struct cli_option options[] = {
     {HOURS, "hours", "A-B", "local times of the drives (default 6-20); one number: that time"},
     {HOLD_OUT, "hold-out", NULL, "other drives, in odd hours; without it all drive in even ones"},
     {OVERCAST, "overcast", "X", "0 clear to 1; default: another for every drive"},
-    {TRAFFIC, "traffic", "P", "share of the frames that a vehicle hides (default 0.33)"},
+    {TRAFFIC, "traffic", "P", "share of the frames that a vehicle hides (default 0.45)"},
+    {TRAFFIC_RUN, "traffic-run", "N", "of them in a row, on average (default 2)"},
     {MIST, "mist", "P", "share of the frames with nothing to see (default 0.04)"},
     {SEED, "seed", "N", "of the drives (default 1)"},
     {WORLD_SEED, "world-seed", "N", "of the facades and trees (default 1)"},
@@ -144,6 +146,7 @@ static void take_option(struct job *job, int key, const char *arg) {
     case HOLD_OUT: s->hold_out = true; break;
     case OVERCAST: s->overcast = cli_number(c, "--overcast", arg, 0, 1); break;
     case TRAFFIC: s->hidden = cli_number(c, "--traffic", arg, 0, 1); break;
+    case TRAFFIC_RUN: s->hidden_run = cli_number(c, "--traffic-run", arg, 1, 1000); break;
     case MIST: s->mist = cli_number(c, "--mist", arg, 0, 1); break;
     case SEED: s->seed = (uint64_t)cli_integer(c, "--seed", arg, 0, 1000000000); break;
     case WORLD_SEED:
@@ -331,7 +334,8 @@ int main(int argc, char **argv) {
                                 .frames = 64,
                                 .spacing_m = 20,
                                 .fps = 1,
-                                .hidden = 0.33,
+                                .hidden = 0.45,
+                                .hidden_run = 2,
                                 .mist = 0.04,
                                 .hour_low = 6,
                                 .hour_high = 20,
