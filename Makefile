@@ -34,7 +34,7 @@ LINK = $(CC) $(OPT) $(CFLAGS) -fopenmp $(SAN) $(LDFLAGS) -Wl,--as-needed
 # The vector kernels are compiled for their instruction set and chosen at run time.
 ifneq ($(filter x86_64 amd64,$(shell uname -m)),)
 $(BUILD)/libinfer/kernels_avx2.o: ALL_CFLAGS += -mavx2 -mfma -mf16c
-$(BUILD)/libinfer/kernels_avx512.o: ALL_CFLAGS += -mavx512f -mavx512vl -mavx512bw -mavx512dq -mavx2 -mfma -mf16c
+$(addprefix $(BUILD)/libinfer/,kernels_avx512.o product_avx512.o): ALL_CFLAGS += -mavx512f -mavx512vl -mavx512bw -mavx512dq -mavx2 -mfma -mf16c
 endif
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)/*.c))

@@ -1,5 +1,6 @@
 #include "context.h"
 #include "kernels.h"
+#include "scratch.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -16,11 +17,16 @@ int infer_open(const infer_options *options, infer **out) {
     *out = NULL;
     infer *ctx = calloc(1, sizeof *ctx);
     if (!ctx) return INFER_ENOMEM;
+    ctx->packed = calloc(1, sizeof *ctx->packed);
+    if (!ctx->packed) {
+        free(ctx);
+        return INFER_ENOMEM;
+    }
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     ctx->threads = options && options->threads > 0 ? options->threads : cores > 0 ? (int)cores : 1;
     ctx->kernels = infer_kernels_choose(options ? options->kernels : INFER_KERNELS_AUTO);
     if (!ctx->kernels) {
-        free(ctx);
+        infer_close(ctx);
         return INFER_EUSAGE;
     }
     openblas_set_num_threads(1);
@@ -31,6 +37,9 @@ int infer_open(const infer_options *options, infer **out) {
 }
 
 void infer_close(infer *ctx) {
+    if (!ctx) return;
+    scratch_free(ctx->packed);
+    free(ctx->packed);
     free(ctx);
 }
 

@@ -5,10 +5,12 @@
 #include "infer.h"
 
 struct infer_kernel_table;
+struct scratch;
 
 struct infer {
     int threads;
     const struct infer_kernel_table *kernels;
+    struct scratch *packed; /* of a large product's operands */
     char kernels_name[64];
     char message[1024];
 };

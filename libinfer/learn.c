@@ -80,10 +80,10 @@ static int list_tensors(struct learner *learner) {
     return INFER_OK;
 }
 
-/* Zeros, aligned to a cache line; large ones cost nothing until they are touched. */
+/* Zeros, aligned to a cache line; never of size 0. */
 static int make_array(infer *ctx, size_t floats, float **array) {
     size_t bytes = (SCRATCH_ROUND(floats) + SCRATCH_LINE) * sizeof **array;
-    *array = aligned_alloc(SCRATCH_LINE * sizeof **array, bytes);
+    *array = scratch_floats(bytes / sizeof **array);
     if (!*array) return infer_fail_memory(ctx, bytes);
     memset(*array, 0, bytes);
     return INFER_OK;

@@ -77,7 +77,11 @@ static void plan(struct learn_frames *f, struct learn_shape shape, struct learn_
     size_t rows = shape.sequences * shape.length, widest = f->dim;
     if (f->layers) f->x = learn_take(plan, rows * f->dim);
     for (size_t i = 0; i < f->layers; i++) learn_layer_plan(&f->layer[i], shape, plan, &f->kept[i]);
-    if (f->layers) learn_layer_plan_work(f->learner->ctx, f->layer, shape, plan, &f->work);
+    if (f->layers) {
+        learn_layer_plan_work(f->learner->ctx, f->layer, shape, plan, &f->work);
+        if (learn_trains(f->learner, CATALOG_M_TEMPGEO))
+            learn_layer_plan_sums(f->layer, shape, plan, &f->work);
+    }
     for (size_t i = 0; i < f->depth; i++) {
         if (f->mlp[i].out > widest) widest = f->mlp[i].out;
         if (i + 1 == f->depth) break;
@@ -172,8 +176,8 @@ int learn_frames_backward(struct learner *learner, const float *gradient) {
     const float *x = f->layers ? f->kept[f->layers - 1].y : f->features;
     float *back = mlp_backward(f, x, rows, deep);
     if (!deep) return INFER_OK;
-    for (size_t i = f->layers; i-- > 0;)
+    for (size_t i = f->layers; i-- > 1;)
         learn_layer_backward(&f->run, &f->layer[i], &f->kept[i], &f->work, back, NULL, NULL);
-    learn_positions_backward(learner->ctx, back, f->run.shape, f->dim, f->positions.gradient);
+    learn_layer_backward_sums(&f->run, f->layer, f->kept, &f->work, back, f->positions.gradient);
     return INFER_OK;
 }

@@ -7,6 +7,7 @@
 #define INFER_LEARN_KERNELS_H
 
 #include "kernels.h"
+#include "product.h"
 
 #include <stdbool.h>
 
@@ -26,6 +27,10 @@ struct learn_kernel_table {
     void (*gemm)(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha,
                  const float *a, size_t lda, const float *b, size_t ldb, float beta, float *c,
                  size_t ldc);
+
+    /* A product of large matrices, on so many threads; false: not done, for want of memory. NULL
+     * where gemm is all there is. */
+    bool (*product)(const struct product *what, struct scratch *memory, int threads);
 
     /* dx [n] = dy [n] * act'(x [n]); dx may be dy. For ReLU x may be its output, as the sign is all
      * that counts. */

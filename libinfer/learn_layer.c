@@ -1,6 +1,7 @@
 #include "learn_layer.h"
 #include "context.h"
 #include "learn_kernels.h"
+#include "learn_sums.h"
 
 #include <string.h>
 
@@ -208,6 +209,23 @@ static void project_back(const struct learn_run *run, const struct learn_layer *
                   run->shape.length * dim);
 }
 
+/* From the gradient of kept->sum to those of the projections, in work->split. */
+static void attend_back(const struct learn_run *run, const struct learn_layer *layer,
+                        const struct learn_attend *attend, enum place place, bool whole,
+                        const struct learn_attend_kept *kept, const struct learn_layer_work *work,
+                        const float *gradient) {
+    size_t dim = layer->dim, queries = query_rows(run->shape);
+    struct learn_mask end = mask_at(run, layer, place + 1);
+    const float *dbranch = branch_back(run, &end, attend->scale, attend->dscale, kept->branch,
+                                       gradient, dim, work->branch);
+    learn_linear_backward(run->ctx, &attend->out, kept->attended, queries, dbranch, dim, work->back,
+                          false);
+    struct learn_attention what = attention_of(run, layer, kept, mask_at(run, layer, place));
+    float *dk = work->split + (whole ? dim : queries * dim);
+    learn_attention_backward(run->ctx, &what, kept->weights, work->back, work->attention,
+                             work->split, dk, dk + dim);
+}
+
 /* gradient: of kept->sum; the branch's part of x's is added to dx, which may be gradient. */
 static void attend_backward(const struct learn_run *run, const struct learn_layer *layer,
                             const struct learn_attend *attend, enum place place, const float *x,
@@ -215,17 +233,8 @@ static void attend_backward(const struct learn_run *run, const struct learn_laye
                             const struct learn_layer_work *work, const float *gradient, float *dx,
                             float *dmemory) {
     size_t dim = layer->dim, rows = run->shape.sequences * run->shape.length;
-    size_t queries = query_rows(run->shape);
-    struct learn_mask end = mask_at(run, layer, place + 1);
-    const float *dbranch = branch_back(run, &end, attend->scale, attend->dscale, kept->branch,
-                                       gradient, dim, work->branch);
-    learn_linear_backward(run->ctx, &attend->out, kept->attended, queries, dbranch, dim, work->back,
-                          false);
-    struct learn_attention what = attention_of(run, layer, kept, mask_at(run, layer, place));
     bool whole = !memory && !run->shape.first_only;
-    float *dk = work->split + (whole ? dim : queries * dim);
-    learn_attention_backward(run->ctx, &what, kept->weights, work->back, work->attention,
-                             work->split, dk, dk + dim);
+    attend_back(run, layer, attend, place, whole, kept, work, gradient);
     project_back(run, layer, attend, memory, kept, work, dmemory);
     learn_norm_backward(run->ctx, &attend->norm, layer->eps, dim, x, rows, work->back, dx,
                         work->norm);
@@ -305,4 +314,29 @@ void learn_layer_backward(const struct learn_run *run, const struct learn_layer 
     }
     attend_backward(run, layer, &layer->self, SELF_WEIGHTS, kept->x, NULL, &kept->self, work,
                     gradient, dx ? dx : gradient, NULL);
+}
+
+void learn_layer_plan_sums(const struct learn_layer *layer, struct learn_shape shape,
+                           struct learn_plan *plan, struct learn_layer_work *work) {
+    work->sums = learn_take(
+        plan, learn_sums_work(layer->dim, 3 * layer->dim, shape.sequences, shape.length));
+}
+
+void learn_layer_backward_sums(const struct learn_run *run, const struct learn_layer *layer,
+                               const struct learn_layer_kept *kept,
+                               const struct learn_layer_work *work, float *gradient, float *sums) {
+    struct learn_shape shape = run->shape;
+    const struct learn_sums what = {.ctx = run->ctx,
+                                    .norm = &layer->self.norm,
+                                    .linear = &layer->self.in,
+                                    .eps = layer->eps,
+                                    .sequences = shape.sequences,
+                                    .length = shape.length,
+                                    .x = kept->x,
+                                    .y = kept->self.q,
+                                    .dy = work->split,
+                                    .beside = gradient};
+    mlp_backward(run, layer, kept->self.sum, kept, work, gradient);
+    attend_back(run, layer, &layer->self, SELF_WEIGHTS, true, &kept->self, work, gradient);
+    learn_sums_backward(&what, work->sums, sums);
 }

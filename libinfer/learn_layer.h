@@ -85,6 +85,7 @@ struct learn_layer_work {
     float *split;         /* [rows][3 dim] */
     float *hidden;        /* [rows][ff] */
     float *attention, *norm;
+    float *sums; /* of learn_layer_backward_sums */
 };
 
 void learn_layer_plan(const struct learn_layer *layer, struct learn_shape shape,
@@ -93,6 +94,10 @@ void learn_layer_plan(const struct learn_layer *layer, struct learn_shape shape,
 void learn_layer_plan_work(const infer *ctx, const struct learn_layer *layer,
                            struct learn_shape shape, struct learn_plan *plan,
                            struct learn_layer_work *work);
+
+/* More, for a layer that learn_layer_backward_sums is called of. */
+void learn_layer_plan_sums(const struct learn_layer *layer, struct learn_shape shape,
+                           struct learn_plan *plan, struct learn_layer_work *work);
 
 /* x, memory: [sequences][length][dim], must stay until backward; memory NULL for an encoder.
  * Returns kept->y. */
@@ -105,5 +110,11 @@ const float *learn_layer_forward(const struct learn_run *run, const struct learn
 void learn_layer_backward(const struct learn_run *run, const struct learn_layer *layer,
                           const struct learn_layer_kept *kept, const struct learn_layer_work *work,
                           float *gradient, float *dx, float *dmemory);
+
+/* The same for a whole encoder layer that is trained, where of x's gradient only the sums over
+ * sequences are wanted: sums [length][dim] +=. gradient is destroyed. */
+void learn_layer_backward_sums(const struct learn_run *run, const struct learn_layer *layer,
+                               const struct learn_layer_kept *kept,
+                               const struct learn_layer_work *work, float *gradient, float *sums);
 
 #endif

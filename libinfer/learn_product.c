@@ -14,6 +14,9 @@
 #define PIECE_WORTH 1e6 /* multiplications */
 #define PIECES_WANTED ((size_t)8)
 
+/* A product of large matrices has threads of its own kind, that share what they pack. */
+#define LARGE ((size_t)512)
+
 struct cut {
     size_t n, count;
 };
@@ -38,28 +41,22 @@ static void cut_further(struct cut *down, struct cut *across, double work) {
     }
 }
 
-struct product {
-    size_t m, n, k;
-    float alpha, beta;
-    struct learn_matrix a, b;
-    const float *bias;
-    float *c;
-    size_t ldc;
-};
-
 static void compute_piece(const infer *ctx, const struct product *p, size_t row, size_t rows,
                           size_t column, size_t columns) {
     const float *a = p->a.data + (p->a.transposed ? row : row * p->a.stride);
     const float *b = p->b.data + (p->b.transposed ? column * p->b.stride : column);
     float *c = p->c + row * p->ldc + column;
     ctx->kernels->learn->gemm(p->a.transposed, p->b.transposed, rows, columns, p->k, p->alpha, a,
-                              p->a.stride, b, p->b.stride, p->beta, c, p->ldc);
+                              p->a.stride, b, p->b.stride, p->add ? 1 : 0, c, p->ldc);
     if (!p->bias) return;
     for (size_t i = 0; i < rows; i++)
         ctx->kernels->add_scaled(p->bias + column, NULL, columns, c + i * p->ldc);
 }
 
 static void compute(const infer *ctx, const struct product *p) {
+    if (LARGE <= p->m && LARGE <= p->n && LARGE <= p->k && ctx->kernels->learn->product &&
+        ctx->kernels->learn->product(p, ctx->packed, ctx->threads))
+        return;
     double work = (double)p->m * (double)p->n * (double)p->k;
     struct cut down = cut_evenly(p->m), across = cut_evenly(p->n);
     cut_further(&down, &across, work);
@@ -75,15 +72,8 @@ static void compute(const infer *ctx, const struct product *p) {
 
 void learn_product(const infer *ctx, size_t m, size_t n, size_t k, float alpha,
                    struct learn_matrix a, struct learn_matrix b, bool add, float *c, size_t ldc) {
-    struct product p = {.m = m,
-                        .n = n,
-                        .k = k,
-                        .alpha = alpha,
-                        .beta = add ? 1 : 0,
-                        .a = a,
-                        .b = b,
-                        .c = c,
-                        .ldc = ldc};
+    struct product p = {
+        .m = m, .n = n, .k = k, .alpha = alpha, .add = add, .a = a, .b = b, .c = c, .ldc = ldc};
     compute(ctx, &p);
 }
 

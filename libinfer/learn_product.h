@@ -6,6 +6,7 @@
 #define INFER_LEARN_PRODUCT_H
 
 #include "kernels.h"
+#include "product.h"
 
 #include <stdbool.h>
 
@@ -19,13 +20,6 @@ struct learn_linear {
 struct learn_norm {
     const float *weight, *bias; /* [dim] */
     float *dweight, *dbias;
-};
-
-/* A matrix as it lies: row r begins at data + r * stride. */
-struct learn_matrix {
-    const float *data;
-    size_t stride;
-    bool transposed; /* read as its transpose */
 };
 
 /* c [m][n] (row stride ldc) = alpha a b, plus c if `add`; a is [m][k], b [k][n] as read. */
