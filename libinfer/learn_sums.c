@@ -9,7 +9,7 @@
 #include "learn_sums.h"
 #include "context.h"
 #include "learn_kernels.h"
-#include "scratch.h"
+#include "learn_layer.h"
 
 #include <math.h>
 #include <string.h>
@@ -28,32 +28,27 @@ struct work {
     float *parts;           /* [PARTS][2][in] */
 };
 
-static float *cut(float **at, size_t n) {
-    float *from = *at;
-    *at += SCRATCH_ROUND(n);
-    return from;
-}
-
-static struct work cut_work(const struct learn_sums *s, float *at) {
-    size_t in = s->linear->in, out = s->linear->out, rows = s->sequences * s->length;
-    struct work w = {.unit = cut(&at, rows * in), .inverse = cut(&at, rows)};
-    w.mean = cut(&at, rows);
-    w.slope = cut(&at, rows);
-    w.ww = cut(&at, out);
-    w.wb = cut(&at, out);
-    w.total = cut(&at, out);
-    w.weighted = cut(&at, s->length * out);
-    w.back = cut(&at, s->length * in);
-    w.outer = cut(&at, out * in);
-    w.parts = cut(&at, PARTS * 2 * in);
-    return w;
+static void lay_out(size_t in, size_t out, size_t sequences, size_t length, struct learn_plan *plan,
+                    struct work *w) {
+    size_t rows = sequences * length;
+    w->unit = learn_take(plan, rows * in);
+    w->inverse = learn_take(plan, rows);
+    w->mean = learn_take(plan, rows);
+    w->slope = learn_take(plan, rows);
+    w->ww = learn_take(plan, out);
+    w->wb = learn_take(plan, out);
+    w->total = learn_take(plan, out);
+    w->weighted = learn_take(plan, length * out);
+    w->back = learn_take(plan, length * in);
+    w->outer = learn_take(plan, out * in);
+    w->parts = learn_take(plan, PARTS * 2 * in);
 }
 
 size_t learn_sums_work(size_t in, size_t out, size_t sequences, size_t length) {
-    size_t rows = sequences * length;
-    return SCRATCH_ROUND(rows * in) + 3 * SCRATCH_ROUND(rows) + 3 * SCRATCH_ROUND(out) +
-           SCRATCH_ROUND(length * out) + SCRATCH_ROUND(length * in) + SCRATCH_ROUND(out * in) +
-           SCRATCH_ROUND(PARTS * 2 * in);
+    struct learn_plan measure = {0};
+    struct work w;
+    lay_out(in, out, sequences, length, &measure, &w);
+    return measure.floats;
 }
 
 /* y [n] += a x. */
@@ -149,7 +144,10 @@ static void learn_weights(const struct learn_sums *s, const struct work *w) {
 
 void learn_sums_backward(const struct learn_sums *s, float *work, float *sums) {
     const struct learn_linear *l = s->linear;
-    const struct work w = cut_work(s, work);
+    struct scratch memory = {.data = work};
+    struct learn_plan plan = {.memory = &memory};
+    struct work w;
+    lay_out(l->in, l->out, s->sequences, s->length, &plan, &w);
     multiply_norm(s, &w);
     find_means(s, &w);
     sum_sequences(s, &w, sums);
