@@ -16,16 +16,18 @@ enum {
     LANES = 16,
     TILE_ROWS = 12, /* with TILE_COLUMNS: 24 of the 32 registers */
     TILE_COLUMNS = 32,
-    DEPTH = 1024,        /* of a panel: so few tiles are touched twice */
+    DEPTH = 1344,        /* of a panel: so few tiles are touched twice */
     CHUNK_ROWS = 48,     /* what a thread takes at once: */
     CHUNK_COLUMNS = 128, /* its operands stay in a cache of 1 MiB */
     PACK_DEPTH = 8,
-    /* How far ahead of reading a cache line is asked for: in steps of the depth, and in numbers. */
+    PAD = 16, /* between panels, lest what is as far in each share a cache's set */
+    /* How far ahead of reading a cache line is asked for: in steps of the depth, and in numbers of
+     * one row while sixteen are packed together. */
     AHEAD_A = 16,
     AHEAD_B = 8,
-    AHEAD_SOURCE = 64
+    AHEAD_IN_ROW = 128
 };
-#define BLOCK ((size_t)2048) /* rows or columns that are packed at once */
+#define BLOCK ((size_t)6144) /* rows or columns that are packed at once, at most */
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
@@ -40,8 +42,19 @@ static inline __mmask16 lanes(size_t n) {
     return (__mmask16)(n >= LANES ? 0xffffU : (1U << n) - 1);
 }
 
+/* From one panel's first number to the next's. */
+static size_t panel_size(size_t width, size_t depth) {
+    return width * depth + PAD;
+}
+
 static inline void fetch(const float *p) {
     _mm_prefetch((const char *)p, _MM_HINT_T0);
+}
+
+/* Not into the first cache: rows of a matrix whose stride is a multiple of a large power of two
+ * share a few of its sets. */
+static inline void fetch_far(const float *p) {
+    _mm_prefetch((const char *)p, _MM_HINT_T1);
 }
 
 /* --------------------------------------------------------------------- packing */
@@ -58,12 +71,12 @@ struct range {
     size_t from, n;
 };
 
-/* Up to 16 neighbours of the operand at `at`. */
-static inline vf gather(const struct operand *o, size_t at, __mmask16 which) {
+/* Up to 16 neighbours of the operand at `at`; what lies `ahead` of them is asked for. */
+static inline vf gather(const struct operand *o, size_t at, size_t ahead, __mmask16 which) {
     vf x = _mm512_maskz_loadu_ps(which, o->first + at);
-    fetch(o->first + at + AHEAD_SOURCE);
+    fetch_far(o->first + at + ahead);
     if (!o->other) return x;
-    fetch(o->other + at + AHEAD_SOURCE);
+    fetch_far(o->other + at + ahead);
     return _mm512_fmadd_ps(_mm512_set1_ps(o->sign), _mm512_maskz_loadu_ps(which, o->other + at), x);
 }
 
@@ -117,11 +130,12 @@ static void pack_panel(const struct packing *p, size_t panel) {
         for (size_t i = 0; i < depth; i += LANES) {
             __mmask16 in = lanes(depth - i), out = lanes(p->width - j);
             size_t at = (row + j) * o->stride + p->depth.from + i, steps = least(LANES, depth - i);
-            float *to = p->to + (row * depth + i * p->width) + j;
+            float *to = p->to + panel * panel_size(p->width, depth) + i * p->width + j;
             vf r[LANES];
 #pragma GCC unroll 16
             for (size_t x = 0; x < LANES; x++)
-                r[x] = j + x < rows ? gather(o, at + x * o->stride, in) : _mm512_setzero_ps();
+                r[x] = j + x < rows ? gather(o, at + x * o->stride, AHEAD_IN_ROW, in)
+                                    : _mm512_setzero_ps();
             transpose(r);
 #pragma GCC unroll 16
             for (size_t x = 0; x < LANES; x++)
@@ -132,15 +146,22 @@ static void pack_panel(const struct packing *p, size_t panel) {
 /* Some steps of the depth for all panels of an operand whose columns lie. */
 static void pack_steps(const struct packing *p, size_t block) {
     const struct operand *o = p->from;
+    const __mmask16 whole = lanes(p->width); /* which is less than LANES, or a multiple */
     size_t begin = block * PACK_DEPTH, end = least(begin + PACK_DEPTH, p->depth.n);
-    for (size_t i = begin; i < end; i++)
-        for (size_t row = 0; row < p->rows; row += p->width)
-            for (size_t j = 0; j < p->width; j += LANES) {
-                size_t left = p->rows - row, at = (p->depth.from + i) * o->stride + row + j;
-                __mmask16 in = left > j ? lanes(least(left, p->width) - j) : 0;
-                float *to = p->to + (row * p->depth.n + i * p->width) + j;
-                _mm512_mask_storeu_ps(to, lanes(p->width - j), gather(o, at, in));
-            }
+    for (size_t i = begin; i < end; i++) {
+        size_t at = (p->depth.from + i) * o->stride, left = p->rows;
+        float *to = p->to + i * p->width;
+        for (; left > p->width; left -= p->width) {
+            for (size_t j = 0; j < p->width; j += LANES)
+                _mm512_mask_storeu_ps(to + j, whole, gather(o, at + j, o->stride, whole));
+            at += p->width;
+            to += panel_size(p->width, p->depth.n);
+        }
+        for (size_t j = 0; j < p->width; j += LANES) {
+            __mmask16 in = left > j ? lanes(left - j) : 0;
+            _mm512_mask_storeu_ps(to + j, whole, gather(o, at + j, o->stride, in));
+        }
+    }
 }
 
 static size_t pack_count(const struct packing *p) {
@@ -240,7 +261,8 @@ static void compute_chunk(struct sizes of, size_t depth, size_t chunk, struct pa
     for (size_t i = top; i < bottom; i += TILE_ROWS)
         for (size_t j = left; j < right; j += TILE_COLUMNS) {
             struct tile tile = {i, j, least(TILE_ROWS, of.m - i), least(TILE_COLUMNS, of.n - j)};
-            compute_tile(depth, packed.a + i * depth, packed.b + j * depth, &tile, to);
+            compute_tile(depth, packed.a + i / TILE_ROWS * panel_size(TILE_ROWS, depth),
+                         packed.b + j / TILE_COLUMNS * panel_size(TILE_COLUMNS, depth), &tile, to);
         }
 }
 
@@ -328,11 +350,17 @@ static void multiply_block(const struct product *p, const struct packed packed[2
     }
 }
 
-/* Rows [row, row + BLOCK) and columns [column, column + BLOCK) of the result. */
+/* Rows or columns of a block, all blocks but the last of whole chunks and about the same size. */
+static size_t block_size(size_t n) {
+    size_t whole = 3 * CHUNK_COLUMNS; /* of chunks either way */
+    return parts(parts(n, parts(n, BLOCK)), whole) * whole;
+}
+
+/* A block of the result: what begins at that row and that column. */
 static struct product block_of(const struct product *p, size_t row, size_t column) {
     struct product block = *p;
-    block.m = least(BLOCK, p->m - row);
-    block.n = least(BLOCK, p->n - column);
+    block.m = least(block_size(p->m), p->m - row);
+    block.n = least(block_size(p->n), p->n - column);
     block.a.data += p->a.transposed ? row : row * p->a.stride;
     block.b.data += p->b.transposed ? column * p->b.stride : column;
     block.c += row * p->ldc + column;
@@ -340,22 +368,22 @@ static struct product block_of(const struct product *p, size_t row, size_t colum
     return block;
 }
 
-/* Of whole panels, however many rows there are. */
-static size_t panels(size_t rows, size_t width, size_t depth) {
-    size_t whole = LANES * width;
-    return parts(least(rows, BLOCK), whole) * whole * least(depth, DEPTH);
+/* Of the panels of a block, and what keeps the next one's memory on a cache line. */
+static size_t panels_size(size_t rows, size_t width, size_t depth) {
+    size_t all = parts(block_size(rows), width) * panel_size(width, least(depth, DEPTH));
+    return parts(all, LANES) * LANES;
 }
 
 bool product_avx512(const struct product *p, struct scratch *memory, int threads) {
-    size_t a = panels(p->m, TILE_ROWS, p->k), b = panels(p->n, TILE_COLUMNS, p->k);
+    size_t a = panels_size(p->m, TILE_ROWS, p->k), b = panels_size(p->n, TILE_COLUMNS, p->k);
     struct packed packed[2];
     if (!scratch_hold(memory, 2 * (a + b))) return false;
     for (int i = 0; i < 2; i++)
         packed[i] = (struct packed){scratch_take(memory, a), scratch_take(memory, b)};
-    for (size_t row = 0; row < p->m; row += BLOCK)
-        for (size_t column = 0; column < p->n; column += BLOCK) {
-            struct product block = block_of(p, row, column);
-            multiply_block(&block, packed, threads);
+    for (size_t row = 0; row < p->m; row += block_size(p->m))
+        for (size_t column = 0; column < p->n; column += block_size(p->n)) {
+            struct product part = block_of(p, row, column);
+            multiply_block(&part, packed, threads);
         }
     return true;
 }
