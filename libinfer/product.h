@@ -29,9 +29,9 @@ struct product {
 #define PRODUCT_STRASSEN ((size_t)1024)
 
 /* The same product on so many threads, in AVX-512, of sizes above 0; results do not depend on how
- * many. Against a product summed row by row, relative to the norm: 1e-6 at sizes of 2048; quarters
- * of an operand lend each other their errors, infinities and NaNs. False, and c as it was,
- * if `memory` cannot hold the packed operands: some 2 x 2100 x 1024 numbers of each at most. */
+ * many. Against the exact product, relative to the norm: 7e-7 at sizes of 2048; quarters of an
+ * operand lend each other their errors, infinities and NaNs. False, and c as it was, if `memory`
+ * cannot hold the packed operands: of each, little more than 2 x 6144 x 1344 numbers at most. */
 bool product_avx512(const struct product *p, struct scratch *memory, int threads);
 
 #endif

@@ -17,9 +17,11 @@ enum {
     TILE_ROWS = 12, /* with TILE_COLUMNS: 24 of the 32 registers */
     TILE_COLUMNS = 32,
     DEPTH = 1344,        /* of a panel: so few tiles are touched twice */
+    SUM_DEPTH = 256,     /* summed at once: sums of sums are more exact than one long sum */
     CHUNK_ROWS = 48,     /* what a thread takes at once: */
     CHUNK_COLUMNS = 128, /* its operands stay in a cache of 1 MiB */
-    PACK_DEPTH = 8,
+    GROUP = 4, /* steps that are packed together: TILE_ROWS numbers each, three cache lines */
+    PACK_DEPTH = 2 * GROUP,
     PAD = 16, /* between panels, lest what is as far in each share a cache's set */
     /* How far ahead of reading a cache line is asked for: in steps of the depth, and in numbers of
      * one row while sixteen are packed together. */
@@ -42,9 +44,9 @@ static inline __mmask16 lanes(size_t n) {
     return (__mmask16)(n >= LANES ? 0xffffU : (1U << n) - 1);
 }
 
-/* From one panel's first number to the next's. */
+/* From one panel's first number to the next's: of whole cache lines. */
 static size_t panel_size(size_t width, size_t depth) {
-    return width * depth + PAD;
+    return parts(width * depth, LANES) * LANES + PAD;
 }
 
 static inline void fetch(const float *p) {
@@ -122,44 +124,76 @@ struct packing {
     float *to;
 };
 
+/* Lanes of two vectors of TILE_ROWS that make the first, second and third line of a group. */
+static const int joined[GROUP - 1][LANES] = {
+    {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19},
+    {4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23},
+    {8, 9, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27},
+};
+
+/* Some steps of up to 16 rows. Whole lines go past the caches: there they would first be read, and
+ * be out of them again when all is packed. */
+static inline void put_steps(float *to, size_t width, const vf r[GROUP], size_t steps) {
+    if (steps < GROUP) {
+        for (size_t x = 0; x < steps; x++)
+            _mm512_mask_storeu_ps(to + x * width, lanes(width), r[x]);
+    } else if (width == TILE_ROWS) {
+        for (int x = 0; x + 1 < GROUP; x++) {
+            __m512i which = _mm512_loadu_si512(joined[x]);
+            _mm512_stream_ps(to + x * LANES, _mm512_permutex2var_ps(r[x], which, r[x + 1]));
+        }
+    } else {
+        for (size_t x = 0; x < GROUP; x++) _mm512_stream_ps(to + x * width, r[x]);
+    }
+}
+
 /* One panel of an operand whose rows lie: blocks of 16 x 16 are transposed. */
 static void pack_panel(const struct packing *p, size_t panel) {
     const struct operand *o = p->from;
     size_t row = panel * p->width, rows = least(p->width, p->rows - row), depth = p->depth.n;
+    float *to = p->to + panel * panel_size(p->width, depth);
     for (size_t j = 0; j < p->width; j += LANES)
         for (size_t i = 0; i < depth; i += LANES) {
-            __mmask16 in = lanes(depth - i), out = lanes(p->width - j);
-            size_t at = (row + j) * o->stride + p->depth.from + i, steps = least(LANES, depth - i);
-            float *to = p->to + panel * panel_size(p->width, depth) + i * p->width + j;
+            size_t at = (row + j) * o->stride + p->depth.from + i;
+            __mmask16 in = lanes(depth - i);
             vf r[LANES];
 #pragma GCC unroll 16
             for (size_t x = 0; x < LANES; x++)
                 r[x] = j + x < rows ? gather(o, at + x * o->stride, AHEAD_IN_ROW, in)
                                     : _mm512_setzero_ps();
             transpose(r);
-#pragma GCC unroll 16
-            for (size_t x = 0; x < LANES; x++)
-                if (x < steps) _mm512_mask_storeu_ps(to + x * p->width, out, r[x]);
+#pragma GCC unroll 4
+            for (size_t x = 0; x < LANES; x += GROUP)
+                if (i + x < depth)
+                    put_steps(to + (i + x) * p->width + j, p->width, r + x,
+                              least(GROUP, depth - i - x));
         }
 }
 
-/* Some steps of the depth for all panels of an operand whose columns lie. */
+/* Some steps of one panel of an operand whose columns lie; of `rows` rows. */
+static inline void pack_group(const struct packing *p, size_t at, size_t rows, size_t steps,
+                              float *to) {
+    size_t stride = p->from->stride;
+    for (size_t j = 0; j < p->width; j += LANES) {
+        __mmask16 in = rows > j ? lanes(rows - j) : 0;
+        vf r[GROUP];
+#pragma GCC unroll 4
+        for (size_t x = 0; x < GROUP; x++)
+            r[x] = x < steps ? gather(p->from, at + j + x * stride, GROUP * stride, in)
+                             : _mm512_setzero_ps();
+        put_steps(to + j, p->width, r, steps);
+    }
+}
+
+/* Some steps of the depth for all panels of such an operand. */
 static void pack_steps(const struct packing *p, size_t block) {
-    const struct operand *o = p->from;
-    const __mmask16 whole = lanes(p->width); /* which is less than LANES, or a multiple */
     size_t begin = block * PACK_DEPTH, end = least(begin + PACK_DEPTH, p->depth.n);
-    for (size_t i = begin; i < end; i++) {
-        size_t at = (p->depth.from + i) * o->stride, left = p->rows;
+    for (size_t i = begin; i < end; i += GROUP) {
+        size_t at = (p->depth.from + i) * p->from->stride;
         float *to = p->to + i * p->width;
-        for (; left > p->width; left -= p->width) {
-            for (size_t j = 0; j < p->width; j += LANES)
-                _mm512_mask_storeu_ps(to + j, whole, gather(o, at + j, o->stride, whole));
-            at += p->width;
+        for (size_t row = 0; row < p->rows; row += p->width) {
+            pack_group(p, at + row, least(p->width, p->rows - row), least(GROUP, end - i), to);
             to += panel_size(p->width, p->depth.n);
-        }
-        for (size_t j = 0; j < p->width; j += LANES) {
-            __mmask16 in = left > j ? lanes(left - j) : 0;
-            _mm512_mask_storeu_ps(to + j, whole, gather(o, at + j, o->stride, in));
         }
     }
 }
@@ -214,13 +248,12 @@ static void fetch_targets(const struct targets *to, const struct tile *tile) {
         }
 }
 
-static void compute_tile(size_t depth, const float *a, const float *b, const struct tile *tile,
-                         const struct targets *to) {
+/* The sums of some steps of the depth, added to those before. */
+static inline void add_steps(size_t steps, const float *a, const float *b, vf sums[TILE_ROWS][2]) {
     vf sum[TILE_ROWS][2];
-    fetch_targets(to, tile);
 #pragma GCC unroll 12
     for (int i = 0; i < TILE_ROWS; i++) sum[i][0] = sum[i][1] = _mm512_setzero_ps();
-    for (size_t step = 0; step < depth; step++) {
+    for (size_t step = 0; step < steps; step++) {
         vf left = _mm512_load_ps(b), right = _mm512_load_ps(b + LANES);
         fetch(a + AHEAD_A * TILE_ROWS);
         fetch(b + AHEAD_B * TILE_COLUMNS);
@@ -235,13 +268,24 @@ static void compute_tile(size_t depth, const float *a, const float *b, const str
         b += TILE_COLUMNS;
     }
 #pragma GCC unroll 12
-    for (size_t i = 0; i < TILE_ROWS; i++) {
-        if (i >= tile->rows) continue; /* not break: the sums stay in registers only if unrolled */
-        for (size_t k = 0; k < to->n; k++) {
-            put(&to->list[k], tile, i, 0, to->stride, sum[i][0]);
-            put(&to->list[k], tile, i, LANES, to->stride, sum[i][1]);
-        }
+    for (int i = 0; i < TILE_ROWS; i++) {
+        sums[i][0] = _mm512_add_ps(sums[i][0], sum[i][0]);
+        sums[i][1] = _mm512_add_ps(sums[i][1], sum[i][1]);
     }
+}
+
+static void compute_tile(size_t depth, const float *a, const float *b, const struct tile *tile,
+                         const struct targets *to) {
+    vf sums[TILE_ROWS][2] = {0};
+    fetch_targets(to, tile);
+    for (size_t step = 0; step < depth; step += SUM_DEPTH)
+        add_steps(least(SUM_DEPTH, depth - step), a + step * TILE_ROWS, b + step * TILE_COLUMNS,
+                  sums);
+    for (size_t i = 0; i < tile->rows; i++)
+        for (size_t k = 0; k < to->n; k++) {
+            put(&to->list[k], tile, i, 0, to->stride, sums[i][0]);
+            put(&to->list[k], tile, i, LANES, to->stride, sums[i][1]);
+        }
 }
 
 /* -------------------------------------------------------------------- products */
@@ -275,8 +319,10 @@ static void multiply(struct sizes of, struct range depth, const struct operand *
     size_t chunks = parts(of.m, CHUNK_ROWS) * parts(of.n, CHUNK_COLUMNS);
 #pragma omp for schedule(dynamic) nowait
     for (size_t i = 0; i < pack_count(&rows); i++) pack(&rows, i);
-#pragma omp for schedule(dynamic)
+#pragma omp for schedule(dynamic) nowait
     for (size_t i = 0; i < pack_count(&columns); i++) pack(&columns, i);
+    _mm_sfence(); /* what went past the caches is there for all to read */
+#pragma omp barrier
 #pragma omp for schedule(dynamic) nowait
     for (size_t i = 0; i < chunks; i++) compute_chunk(of, depth.n, i, packed, to);
 }
