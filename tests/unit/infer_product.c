@@ -224,6 +224,17 @@ static void check_result(const struct sample *s, const struct how *how, const st
                sqrt(e.square / e.size), e.worst);
 }
 
+/* Of one operand: two parts, whole chunks of blocks, a pad for each panel of 12 rows or more. */
+static size_t packed_at_most(size_t rows, size_t k) {
+    return 2 * ((rows < 6144 ? rows : 6144) + 383) * ((k < 1344 ? k : 1344) + 3);
+}
+
+/* What was taken is what was held, and no more than product.h says. */
+static void check_memory(const struct sample *s, const struct scratch *memory) {
+    CHECK(memory->used <= memory->capacity);
+    CHECK(memory->used <= packed_at_most(s->m, s->k) + packed_at_most(s->n, s->k));
+}
+
 /* Against the oracle, and on the other numbers of threads against the first. */
 static void check_product(const struct sample *s, const struct how *how, double allowed,
                           struct scratch *memory, const int *threads, size_t counts) {
@@ -240,6 +251,7 @@ static void check_product(const struct sample *s, const struct how *how, double 
         compute(&p, memory, threads[t]);
         CHECK(!memcmp(r.memory, first, bytes));
     }
+    check_memory(s, memory);
     free(before);
     free(first);
     free(r.memory);
@@ -339,6 +351,21 @@ TEST(strassen) {
                 (struct how){
                     .transpose_a = true, .transpose_b = true, .bias = true, .alpha = 1, .gap_b = 5},
                 STRASSEN_ERROR, 1);
+}
+
+/* Parts of the depth that are large in rows and columns too, one after another in the same two
+ * sets of panels: threads that overtake each other, and panels too small for their part. */
+TEST(plain_in_parts) {
+    if (!have_avx512) SKIP(NO_AVX512);
+    check_large(384, 384, 2687, (struct how){.alpha = 1, .transpose_b = true}, SUM_ERROR, 3);
+    check_large(517, 1023, 4701, (struct how){.alpha = 1, .add = true}, SUM_ERROR, 3);
+}
+
+/* Blocks of the most rows, and of the most columns, are one. */
+TEST(widest_blocks) {
+    if (!have_avx512) SKIP(NO_AVX512);
+    check_large(12288, 3, 500, (struct how){.alpha = 1}, SUM_ERROR, 1);
+    check_large(60, 6144, 70, (struct how){.alpha = 1}, SUM_ERROR, 1);
 }
 
 /* The halves of k, too, are cut: the bias is added once. */
@@ -661,6 +688,8 @@ int main(void) {
     RUN(long_ones);
     RUN(blocks_both_ways);
     RUN(strassen);
+    RUN(plain_in_parts);
+    RUN(widest_blocks);
     RUN(strassen_in_parts);
     RUN(strassen_and_not);
     RUN(odd);
